@@ -54,8 +54,8 @@ def parse_time(text): # `75`, `75.5`, `1:15`, `01:01:15.5`, or a number of secon
 class Frame:
     "One picture of a video and the moment it is shown."
     image: np.ndarray = field(repr=False) # RGB uint8, (height, width, 3)
-    time: float                           # seconds, as a player shows it: 0 is the start of the file
-    timestamp: Fraction = None            # seconds, as the file has it, exact
+    time: float                           # seconds from the start of the file
+    timestamp: Fraction = None            # seconds on the file's own clock, exact; a browser's `currentTime` follows it
 
     @property
     def size(self):
@@ -114,6 +114,17 @@ class Moment:
 # %% ../nbs/00_core.ipynb #3bb4368c
 class Moments(list):
     "A list of `Moment`, best first, that shows itself as a filmstrip."
+    def plot(self):
+        "The filmstrip as a matplotlib figure, for pages that cannot hold HTML."
+        import matplotlib.pyplot as plt
+        fig, axes = plt.subplots(1, max(1, len(self)), figsize=(3 * max(1, len(self)), 2.2), squeeze=False)
+        for ax, m in zip(axes[0], self):
+            if m.image is not None: ax.imshow(m.image)
+            ax.set_title(f"{hms(m.time, 1)}  ({hms(m.start)} to {hms(m.end)})  {m.score:.2f}", fontsize=8)
+        for ax in axes[0]: ax.axis("off")
+        fig.tight_layout()
+        return fig
+
     def _repr_html_(self):
         return "".join(m._repr_html_() for m in self) or "<em>no moments</em>"
 

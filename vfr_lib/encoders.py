@@ -8,9 +8,10 @@ __all__ = ['EncoderConfig', 'to_rgb', 'to_pixels', 'normalise', 'ImageEncoder', 
            'build_encoder', 'save_encoder', 'read_encoder', 'HubEncoder', 'save_toy_clip', 'load_encoder']
 
 # %% ../nbs/21_encoders.ipynb #cd0485d6
-import contextlib, functools, json, math, os, shutil, tempfile, uuid
+import contextlib, functools, json, logging, math, os, shutil, socket, urllib.request, uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -201,20 +202,33 @@ def distilbert_from_bert(bert): # a transformers `BertModel`
     return settings, new
 
 # %% ../nbs/21_encoders.ipynb #d2753ace
-@contextlib.contextmanager
-def _needs_network(what):
-    "Turn the many ways in which a download fails into one VfrError."
-    try: yield
-    except VfrError: raise
-    except (OSError, RuntimeError, ValueError, KeyError) as e:
-        reason = " ".join(str(e).split())[:160] or type(e).__name__
-        raise VfrError(f"{what} could not be loaded ({reason}). Check the name and the network, or use encoder='embedded', which needs neither.", "network") from e
+def _hub_answers():
+    "Whether the model hub can be reached; behind a proxy we have to believe so."
+    from huggingface_hub import constants
+    if urllib.request.getproxies(): return True
+    hub = urlsplit(constants.ENDPOINT)
+    try: socket.create_connection((hub.hostname, hub.port or (443 if hub.scheme == "https" else 80)), timeout=3).close()
+    except OSError: return False
+    return True
 
+@contextlib.contextmanager
+def _fetching(source, what):
+    "Yield arguments for `from_pretrained`; the many ways in which that fails become one VfrError."
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    local = bool(source) and Path(source).is_dir()
+    offline = not local and not _hub_answers()
+    try: yield dict(local_files_only=True) if offline else {}
+    except VfrError: raise
+    except (OSError, RuntimeError, ValueError, KeyError, ImportError) as e:
+        reason = "the hub cannot be reached, and it is not in the local cache" if offline else " ".join(str(e).split())[:160] or type(e).__name__
+        raise VfrError(f"{what} could not be loaded: {reason}. Check the {'folder' if local else 'name and the network'}, or use encoder='embedded', which needs neither.", "network") from e
+
+# %% ../nbs/21_encoders.ipynb #d385acdc
 def image_backbone(source="imagenet"): # `imagenet` for torchvision's weights, or a .safetensors or .pth file in torchvision's layout
     "State dict of a ResNet-50 without its last layer, float32."
     if source == "imagenet":
         from torchvision.models import ResNet50_Weights
-        with _needs_network("torchvision's ResNet-50"): state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True)
+        with _fetching("", "torchvision's ResNet-50"): state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True)
     elif not Path(source).is_file(): raise VfrError(f"{source}: no such file of ResNet-50 weights; give a .safetensors or .pth file, or 'imagenet'")
     else:
         try: state = load_file(source) if str(source).endswith(".safetensors") else torch.load(source, weights_only=True, map_location="cpu")
@@ -224,7 +238,7 @@ def image_backbone(source="imagenet"): # `imagenet` for torchvision's weights, o
 def text_backbone(source="distilbert-base-uncased"): # a hub id or a local folder of a DistilBERT or BERT model
     "(settings, state dict, tokenizer) of a DistilBertModel."
     from transformers import AutoModel, AutoTokenizer
-    with _needs_network(f"the text model {source!r}"): model, tokenizer = AutoModel.from_pretrained(source), AutoTokenizer.from_pretrained(source)
+    with _fetching(source, f"the text model {str(source)!r}") as how: model, tokenizer = AutoModel.from_pretrained(source, **how), AutoTokenizer.from_pretrained(source, **how)
     if model.config.model_type == "bert": settings, state = distilbert_from_bert(model)
     elif model.config.model_type == "distilbert":
         keys = ("vocab_size", "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation", "sinusoidal_pos_embds", "pad_token_id")
@@ -232,7 +246,7 @@ def text_backbone(source="distilbert-base-uncased"): # a hub id or a local folde
     else: raise VfrError(f"{source!r} is a {model.config.model_type}: the text half must be a DistilBERT or a BERT")
     return settings, state, tokenizer.backend_tokenizer
 
-# %% ../nbs/21_encoders.ipynb #d385acdc
+# %% ../nbs/21_encoders.ipynb #7117946b
 def build_encoder(image_weights="imagenet", # see `image_backbone`
                   text_weights="distilbert-base-uncased", # see `text_backbone`
                   name="resnet50-distilbert", device=None,
@@ -243,9 +257,9 @@ def build_encoder(image_weights="imagenet", # see `image_backbone`
     model.text.net.load_state_dict(state)
     try: model.image.net.load_state_dict(image_backbone(image_weights))
     except RuntimeError as e: raise VfrError(f"{image_weights} does not fit a ResNet-50 in torchvision's layout: {str(e).splitlines()[1].strip()[:120]}") from None
-    return model.to(pick_device(device)).eval()
+    return model.to(pick_device(device), memory_format=torch.channels_last).eval()
 
-# %% ../nbs/21_encoders.ipynb #18317879
+# %% ../nbs/21_encoders.ipynb #024451f9
 def _quantise(w):
     "int8 rows and their scales: `w ~ q * scale`."
     scale = w.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
@@ -265,7 +279,7 @@ def _unpack(tensors):
     return {k: v.float() * tensors[k + ".scale"].view(-1, *[1] * (v.ndim - 1)) if v.dtype == torch.int8 else v.float() if v.is_floating_point() else v
             for k, v in tensors.items() if not k.endswith(".scale")}
 
-# %% ../nbs/21_encoders.ipynb #024451f9
+# %% ../nbs/21_encoders.ipynb #8f944ee6
 _FORMAT = "vfr_lib dual encoder 1"
 
 def save_encoder(model, # a `DualEncoder`
@@ -283,6 +297,7 @@ def save_encoder(model, # a `DualEncoder`
         model.tokenizer.save(str(tmp / "tokenizer.json"))
         about = dict(format=_FORMAT, name=model.name, stored_as=dtype, architecture=asdict(model.config), **model.card)
         (tmp / "config.json").write_text(json.dumps(about, indent=2) + "\n")
+        for f in tmp.iterdir(): f.chmod(0o644)
         _swap(tmp, folder)
     except (OSError, SafetensorError) as e: raise VfrError(f"cannot save the encoder to {folder}: {e}; what was there before is unchanged", "disk") from e
     finally: shutil.rmtree(tmp, ignore_errors=True)
@@ -297,7 +312,7 @@ def _swap(new, folder):
     except OSError: os.replace(aside, folder); raise
     shutil.rmtree(aside, ignore_errors=True)
 
-# %% ../nbs/21_encoders.ipynb #8f944ee6
+# %% ../nbs/21_encoders.ipynb #05528ad8
 def read_encoder(folder, device=None):
     "The `DualEncoder` that `save_encoder` wrote; VfrError where it is damaged or of another kind."
     folder = Path(folder)
@@ -325,15 +340,15 @@ def _no_init():
     finally:
         for n, f in old.items(): setattr(nn.init, n, f)
 
-# %% ../nbs/21_encoders.ipynb #a208df05
+# %% ../nbs/21_encoders.ipynb #2ef702ca
 class HubEncoder(Encoder):
     "A CLIP-class model through transformers (CLIP, SigLIP, SigLIP 2, ...), from a hub id or a local folder."
     def __init__(self, source, device=None):
         from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
-        with _needs_network(f"the encoder {source!r}"):
-            config = AutoConfig.from_pretrained(source)
-            self.processor, self.tokenizer = AutoImageProcessor.from_pretrained(source), AutoTokenizer.from_pretrained(source)
-            self.model = AutoModel.from_pretrained(source).to(pick_device(device)).eval()
+        with _fetching(source, f"the encoder {str(source)!r}") as how:
+            config = AutoConfig.from_pretrained(source, **how)
+            self.processor, self.tokenizer = AutoImageProcessor.from_pretrained(source, **how), AutoTokenizer.from_pretrained(source, **how)
+            self.model = AutoModel.from_pretrained(source, **how).to(pick_device(device)).eval()
         if not (hasattr(self.model, "get_image_features") and hasattr(self.model, "get_text_features")):
             raise VfrError(f"{source!r} is a {config.model_type}: it does not embed both pictures and texts; use a CLIP or SigLIP model")
         self.name, self.device = str(source), self.model.device
@@ -356,7 +371,7 @@ class HubEncoder(Encoder):
     @staticmethod
     def _tensor(out): return out if isinstance(out, torch.Tensor) else out.pooler_output
 
-# %% ../nbs/21_encoders.ipynb #15c882d2
+# %% ../nbs/21_encoders.ipynb #e565a2b7
 def save_toy_clip(folder, kind="clip"): # `clip` or `siglip`
     "Write a tiny untrained CLIP or SigLIP model with its processors, in the hub's layout; returns the folder."
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTokenizerFast, SiglipConfig, SiglipImageProcessor, SiglipModel
@@ -370,7 +385,7 @@ def save_toy_clip(folder, kind="clip"): # `clip` or `siglip`
     PreTrainedTokenizerFast(tokenizer_object=toy_tokenizer(["a", "red", "wall"]), pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
     return Path(folder)
 
-# %% ../nbs/21_encoders.ipynb #dbd6b28c
+# %% ../nbs/21_encoders.ipynb #f29b5811
 _EMBEDDED = Path(__file__).parent / "embedded" if "__file__" in globals() else Path("../vfr_lib/embedded")
 
 @functools.lru_cache(maxsize=2)

@@ -12,14 +12,12 @@ import torch.nn.functional as F
 # %% ../nbs/22_loss.ipynb #a8b96c7f
 def contrastive_loss(image, # (n, d) picture vectors, L2-normalised
                      text, # (n, d) sentence vectors, L2-normalised; row i belongs to picture i
-                     temperature=0.07, # > 0, a float or a learned scalar tensor
-                     memory=None): # optional pair of (m, d) older picture and sentence vectors, used as wrong answers only
+                     temperature=0.07): # > 0, a float or a learned scalar tensor
     "Symmetric InfoNCE over the batch, a scalar tensor: mean of sentence-to-picture and picture-to-sentence cross-entropy."
-    images, texts = (image, text) if memory is None else (torch.cat([image, memory[0]]), torch.cat([text, memory[1]]))
-    target = torch.arange(len(image), device=image.device)
-    return (F.cross_entropy(text @ images.T / temperature, target) + F.cross_entropy(image @ texts.T / temperature, target)) / 2
+    logits, target = text @ image.T / temperature, torch.arange(len(image), device=image.device)
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
-# %% ../nbs/22_loss.ipynb #65e02e7f
+# %% ../nbs/22_loss.ipynb #06523f0a
 def soft_target_loss(image, # (n, d) picture vectors
                      text, # (n, d) sentence vectors; row i belongs to picture i
                      temperature=1.0): # > 0

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['TrainConfig', 'frozen_features', 'fit_heads', 'temperature_of', 'augmentation', 'TrainingPictures',
-           'parameter_groups', 'cosine', 'fit_all', 'fit']
+           'parameter_groups', 'cosine', 'fit_all', 'fit', 'read_settings']
 
 # %% ../nbs/24_training.ipynb #3ebcc416
 import json, math, time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from .core import VfrError, write_whole
-from .encoders import normalise, save_encoder, to_pixels
+from .encoders import EncoderConfig, normalise, save_encoder, to_pixels
 from .evaluation import evaluate, open_image, summary
 from .loss import contrastive_loss
 from .metrics import ranks
@@ -29,18 +29,17 @@ from .metrics import ranks
 class TrainConfig:
     "Everything that decides a training run; saved beside the weights."
     temperature: float = None      # fixed, e.g. 1 or 0.2; None learns it
-    head_epochs: int = 10          # passes over the cached features
+    head_epochs: int = 8           # passes over the cached features
     head_batch: int = 1024         # pairs in a batch of cached features
     head_lr: float = 1.5e-3        # highest rate of the one-cycle schedule
     feature_dropout: float = 0.2   # of the cached picture features
     epochs: int = 4                # passes over the pictures with every layer learning; 0 stops after the heads
-    batch_size: int = 64           # pictures in a batch
+    batch_size: int = 96           # pictures in a batch
     captions: int = 2              # captions of each picture in a batch
-    memory: int = 1024             # vectors of earlier batches kept as further wrong answers
-    image_lr: float = 5e-5         # highest rate of the image backbone's last stage
+    image_lr: float = 7e-5         # highest rate of the image backbone's last stage
     image_decay: float = 0.6       # each earlier stage learns at this share of the next one's rate
-    text_lr: float = 4e-5          # highest rate of the text backbone
-    lr: float = 3e-4               # highest rate of the heads
+    text_lr: float = 5e-5          # highest rate of the text backbone
+    lr: float = 4e-4               # highest rate of the heads
     weight_decay: float = 0.05
     warmup: float = 0.1            # share of the steps in which the rates rise
     crop: int = 176                # side of the training crops in pixels
@@ -166,7 +165,7 @@ def fit_all(model, # a `DualEncoder`, trained in place
     history, best, started = [], -1., time.time()
     for epoch in range(config.epochs):
         model.train()
-        losses, memory = [], None
+        losses = []
         bar = tqdm(loader, desc=f"epoch {epoch + 1}/{config.epochs}", disable=not progress, mininterval=5)
         for pixels, texts in bar:
             with _autocast(model, config.bf16):
@@ -174,12 +173,11 @@ def fit_all(model, # a `DualEncoder`, trained in place
                 v = model.image_head(model.image(x))
                 t = model.text_head(model.text(*model.tokens([c for k in range(config.captions) for c in (row[k] for row in texts)])))
             v, t = F.normalize(v.float(), dim=1), F.normalize(t.float(), dim=1).chunk(config.captions)
-            loss = sum(contrastive_loss(v, tk, temperature_of(model, config), memory) for tk in t) / len(t)
+            loss = sum(contrastive_loss(v, tk, temperature_of(model, config)) for tk in t) / len(t)
             if not torch.isfinite(loss): raise VfrError(f"the loss is {loss.item()} in epoch {epoch + 1}: lower the learning rates; the last good weights are in {out}")
             opt.zero_grad(); loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             opt.step(); schedule.step()
-            memory = _remember(memory, v, t[0], config.memory)
             losses.append(loss.item()); bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}")
         model.eval()
         report = evaluate(dev, model)
@@ -190,11 +188,6 @@ def fit_all(model, # a `DualEncoder`, trained in place
             with write_whole(Path(out) / "history.json") as tmp: tmp.write_text(json.dumps(history, indent=1))
         if progress: tqdm.write(f"epoch {epoch + 1}: loss {history[-1]['loss']:.3f}, dev {report.t2i}")
     return history
-
-def _remember(memory, v, t, size):
-    new = v.detach(), t.detach()
-    if size < 1: return None
-    return new if memory is None else tuple(torch.cat([n, old])[:size] for n, old in zip(new, memory))
 
 # %% ../nbs/24_training.ipynb #eab48e24
 def fit(model, # a `DualEncoder` from `build_encoder`
@@ -218,3 +211,19 @@ def fit(model, # a `DualEncoder` from `build_encoder`
     if out:
         with write_whole(out / "history.json") as tmp: tmp.write_text(json.dumps(history, indent=1))
     return history
+
+# %% ../nbs/24_training.ipynb #9b5ea3e7
+def read_settings(pairs): # strings like `epochs=2`
+    "(TrainConfig, keyword arguments of EncoderConfig) from `name=value` strings; VfrError names what is unknown."
+    kinds = {f.name: cls for cls in (EncoderConfig, TrainConfig) for f in fields(cls)}
+    given = {TrainConfig: {}, EncoderConfig: {}}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if name not in kinds: raise VfrError(f"unknown setting {name!r}: use one of {', '.join(sorted(kinds))}")
+        try: value = json.loads(value)
+        except ValueError: pass
+        default = getattr(kinds[name](), name)
+        if default is not None and not isinstance(value, (int, float) if isinstance(default, float) else (list, tuple) if isinstance(default, tuple) else type(default)):
+            raise VfrError(f"{name}={value!r} does not fit: the default is {default!r}")
+        given[kinds[name]][name] = value
+    return TrainConfig(**given[TrainConfig]), given[EncoderConfig]

@@ -1,0 +1,26 @@
+import os, subprocess, sys
+from pathlib import Path
+
+import pytest
+
+root = Path(__file__).parent.parent
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def command(*args, timeout=300, **kw):
+    "Run a command and keep what it said."
+    return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=timeout, **kw)
+
+
+@pytest.fixture
+def vfr():
+    "Call the installed `vfr` command as a user would."
+    return lambda *args, **kw: command(Path(sys.executable).parent / "vfr", *args, **kw)
+
+
+@pytest.fixture(scope="session")
+def data():
+    "The folder of real data named by VFR_DATA: videos/, flickr8k/. Not part of the project."
+    path = os.environ.get("VFR_DATA")
+    if not path or not Path(path).is_dir(): pytest.skip("VFR_DATA does not name a folder of real data")
+    return Path(path)

@@ -1,0 +1,48 @@
+"Notebooks, package and README agree, every notebook runs, and nothing heavy is imported too early."
+import shutil, subprocess, sys
+
+import pytest
+from conftest import command, root
+
+notebooks = sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
+
+@pytest.mark.parametrize("notebook", notebooks, ids=str)
+def test_notebook_runs(notebook):
+    r = command("nbdev_test", "--path", notebook, "--n_workers", "0", cwd=root, timeout=600)
+    assert r.returncode == 0, r.stdout[-4000:] + r.stderr[-4000:]
+
+
+def test_export_and_cleaning_change_nothing(tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".git", ".venv", "embedded", "__pycache__", "*.egg-info", "build"))
+    for name in ("nbdev_clean", "nbdev_export"):
+        r = command(name, cwd=copy)
+        assert r.returncode == 0, r.stderr[-3000:]
+    for folder, pattern in (("nbs", "*.ipynb"), ("vfr_lib", "*.py")):
+        before = {p.relative_to(root): p.read_bytes() for p in (root / folder).rglob(pattern) if ".ipynb_checkpoints" not in p.parts}
+        after = {p.relative_to(copy): p.read_bytes() for p in (copy / folder).rglob(pattern)}
+        assert before.keys() == after.keys()
+        assert [str(p) for p in before if before[p] != after[p]] == []
+
+
+def test_readme_is_the_index_notebook():
+    r = command(sys.executable, root / ".ci/readme.py", "--check")
+    assert r.returncode == 0, r.stderr
+
+
+@pytest.mark.parametrize("what", [[sys.executable, "-c", "import vfr_lib; vfr_lib.VfrError"], ["vfr", "--help"]], ids=["import", "help"])
+def test_starts_light(what):
+    code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); u = resource.getrusage(resource.RUSAGE_CHILDREN); print(u.ru_utime + u.ru_stime)"
+    seconds = min(float(subprocess.check_output([sys.executable, "-c", code, *what], text=True)) for _ in range(3))
+    assert seconds < 1
+
+
+def test_import_leaves_the_heavy_ones_out():
+    r = command(sys.executable, "-c", "import sys, vfr_lib, vfr_lib.cli; print([m for m in ('torch', 'transformers', 'torchvision', 'cv2', 'av', 'yt_dlp', 'matplotlib') if m in sys.modules])")
+    assert r.stdout.strip() == "[]", r.stderr
+
+
+def test_package_uses_no_development_tools():
+    text = "\n".join(p.read_text() for p in (root / "vfr_lib").glob("*.py"))
+    assert not any(f"import {m}" in text or f"from {m}" in text for m in ("fastcore", "nbdev", "execnb"))

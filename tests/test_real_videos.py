@@ -1,0 +1,46 @@
+"Exact times on real files of many codecs: VFR_DATA=folder pytest tests/test_real_videos.py"
+import json
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from vfr_lib.frames import frame_times, iter_frames
+
+
+def full_decode(path):
+    "(times as a player shows them, the frames as arrays) of every frame, by a plain decode."
+    with av.open(str(path)) as c:
+        stream = c.streams.best("video")
+        stamps = [f.pts * f.time_base for f in c.decode(stream)]
+        starts = [s.start_time * s.time_base for s in c.streams if s.start_time is not None]
+        rounded = Fraction(c.start_time or 0, av.time_base)
+        return [t - min(starts, key=lambda s: abs(s - rounded), default=0) for t in stamps]
+
+
+def test_times_equal_a_full_decode(data):
+    checked = []
+    for path in sorted((data / "videos").iterdir()):
+        if path.name in ("empty.webm", "corrupted.mp4"): continue
+        shown = full_decode(path)
+        for every in (Fraction(1), Fraction(1, 4)):
+            expected = [next(t for t in shown if t >= k * every) for k in range(int(shown[-1] // every) + 1)]
+            assert np.abs(np.array(frame_times(path, float(every))) - np.array(list(dict.fromkeys(expected)), float)).max() < 1e-6, path.name
+        checked.append(path.name)
+    assert len(checked) >= 18
+
+
+def test_rotation_is_applied(data):
+    assert next(iter_frames(data / "videos/video_90.mov")).size == (320, 568)
+    assert next(iter_frames(data / "videos/video_180.mov")).size == (568, 320)
+
+
+def test_damaged_file_keeps_its_good_frames(vfr, data):
+    r = vfr("find", data / "videos/corrupted.mp4", "a road", "--json")
+    assert r.returncode == 0 and json.loads(r.stdout) and "damaged" in r.stderr and r.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["av1_video.mkv", "h264_10bits.mp4", "h265_video.mp4", "no_duration.webm", "unordered.mov", "video_with_failing_audio.mp4", "bunny_60fps.ts"])
+def test_unusual_files_are_searched(vfr, data, name):
+    r = vfr("find", data / "videos" / name, "a person", "--json")
+    assert r.returncode == 0 and json.loads(r.stdout) and r.stderr == "", r.stderr
