@@ -95,7 +95,7 @@ def probe(path): # a video file
     with _open(path) as (container, stream):
         zero, end = _zero(container), None
         if stream.duration: end = ((stream.start_time or 0) + stream.duration) * stream.time_base - zero
-        elif container.duration: end = Fraction(container.duration, av.time_base)
+        elif container.duration: end = Fraction(container.duration, av.time_base) - (zero if "matroska" in container.format.name else 0)   # Matroska counts from 0
         fps, codec = stream.average_rate, stream.codec_context.name
         first = next(_decoded(container, stream, []), None)
         if first is None: raise _no_frames(path, codec)
