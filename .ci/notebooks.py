@@ -22,7 +22,7 @@ def run(path):
 
     skipped = [skip(c) for c in processed.cells]
     with working_directory(path.parent):
-        CaptureShell(path).run_all(processed, exc_stop=True, preproc=skip)
+        CaptureShell(path, mpl_format="png").run_all(processed, exc_stop=True, preproc=skip)
     for keep, ran, left in zip(stored.cells, processed.cells, skipped):
         if not left: keep["outputs"] = ran.outputs
     write_nb(stored, path)

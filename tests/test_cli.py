@@ -65,8 +65,9 @@ def test_frames_agree_with_a_full_decode(vfr, folder):
 def test_sample_is_written_and_never_half(vfr, folder):
     assert vfr("sample", folder / "s.mp4").returncode == 0
     assert (folder / "s.mp4").read_bytes() == Path(sample_clip()).read_bytes()
-    r = vfr("sample", folder / "no" / "s.mp4")
-    assert r.returncode == 2 and r.stderr.count("\n") == 1
+    for bad in (folder / "no" / "s.mp4", folder / "s.txt", folder):
+        r = vfr("sample", bad)
+        assert r.returncode == 2 and r.stderr.count("\n") == 1, r.stderr
     cut = folder / "cut"; cut.mkdir()
     code = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); from vfr_lib.cli import main; sys.exit(main(['sample', {str(cut / 's.mp4')!r}]))"
     r = command(sys.executable, "-c", code)
@@ -94,7 +95,7 @@ def test_bad_file_is_one_line(vfr, folder, walls, case, verb):
 
 
 @pytest.mark.parametrize("args", [[""], ["a cat", "--every", "0"], ["a cat", "--every", "-1"], ["a cat", "--every", "nan"], ["a cat", "--every", "soon"], ["a cat", "--top", "0"],
-                                  ["a cat", "--encoder", "embeded"], ["a cat", "--encoder", "nobody/nothing"], ["a cat", "--html", "/nowhere/page.html"], ["a cat", "--tpo", "3"], []])
+                                  ["a cat", "--encoder", "embeded"], ["a cat", "--encoder", "nobody/nothing"], ["a cat", "--html", "/nowhere/page.html"], ["a cat", "--html", ""], ["a cat", "--tpo", "3"], []])
 def test_bad_argument_is_one_line(vfr, walls, args):
     env = {**os.environ, "HF_HUB_OFFLINE": "1"}
     r = vfr("find", walls, *args, env=env)
@@ -108,11 +109,12 @@ def test_long_query_says_it_was_cut(vfr, walls):
 
 
 def test_damaged_file_answers_and_says_so(vfr, folder):
-    clip = make_clip(folder / "whole.mkv", [("red", 3), ("blue", 3)])
-    raw = bytearray(clip.read_bytes()); raw[len(raw) // 2:len(raw) // 2 + 300] = bytes(300)
-    (folder / "damaged.mkv").write_bytes(raw)
-    r = vfr("find", folder / "damaged.mkv", "a red wall", "--json")
-    assert r.returncode == 0 and json.loads(r.stdout)[0]["start"] == 0 and "damaged" in r.stderr
+    raw = bytearray(Path(sample_clip()).read_bytes())
+    with av.open(str(sample_clip())) as c: where = next(p.pos for p in c.demux(video=0) if p.pts and p.pts * p.time_base > 2)
+    raw[where + 8:where + 2000] = bytes(1992)   # in the first scene
+    (folder / "damaged.mp4").write_bytes(raw)
+    r = vfr("find", folder / "damaged.mp4", "a cat", "--json")
+    assert r.returncode == 0 and 10 <= json.loads(r.stdout)[0]["time"] < 15 and "damaged" in r.stderr and r.stderr.count("\n") == 1, r.stderr
 
 
 def test_picture_of_one_pixel(vfr, folder):
@@ -126,13 +128,16 @@ def test_links(vfr, folder, walls):
     env = {**os.environ, "VFR_CACHE": str(folder / "cache")}
     with PracticeServer(folder) as server:
         (folder / "page.html").write_text("<html><p>nothing</p></html>")
+        (folder / "fake.mp4").write_text("Please log in. " * 99)
         r = vfr("find", server.url("walls.mp4"), "a blue wall", "--json", env=env)
         assert r.returncode == 0 and json.loads(r.stdout)[0]["start"] == 2 and json.loads(r.stdout)[0]["video"] == server.url("walls.mp4"), r.stderr
         asked = len(server.log)
         assert vfr("frames", server.url("walls.mp4"), "--json", env=env).stdout == "[0.0, 1.0, 2.0, 3.0]\n" and len(server.log) == asked
-        for link in (server.url("404"), server.url("page.html"), "http://127.0.0.1:9/a.mp4", "file:///etc/passwd"):
+        for link in (server.url("404"), server.url("page.html"), server.url("fake.mp4"), "http://127.0.0.1:9/a.mp4", "http://[half/a.mp4", "file:///etc/passwd"):
             r = vfr("frames", link, env=env)
-            assert r.returncode == 2 and r.stdout == "" and r.stderr.count("\n") == 1, r.stderr
+            assert r.returncode == 2 and r.stdout == "" and r.stderr.count("\n") == 1 and link in r.stderr, r.stderr
+        kept = [p.name for p in (folder / "cache/videos").iterdir() if p.is_dir()]
+        assert len(kept) == 1   # the good one: what failed left nothing behind
 
 
 def test_without_opencv_the_search_still_answers(vfr, folder, walls):
@@ -145,5 +150,12 @@ def test_without_opencv_the_search_still_answers(vfr, folder, walls):
 
 
 def test_reader_that_leaves_early_is_no_crash(walls):
-    r = command("bash", "-c", f"vfr frames {walls} --every 0.001 | head -1")
-    assert "Traceback" not in r.stderr
+    r = command("bash", "-c", f"vfr frames {walls} --json | true; exit ${{PIPESTATUS[0]}}")
+    assert r.returncode == 1 and r.stderr == "", r.stderr
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+def test_encoders_of_others(vfr, walls, tmp_path, kind):
+    from vfr_lib.encoders import save_toy_clip
+    r = vfr("find", walls, "a red wall", "--encoder", save_toy_clip(tmp_path / kind, kind), "--json")
+    assert r.returncode == 0 and json.loads(r.stdout) and r.stderr == "", r.stderr

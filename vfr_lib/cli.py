@@ -10,7 +10,7 @@ import json, os, sys, warnings
 
 import click
 
-from .core import VfrError, VfrWarning, hms, parse_time
+from .core import VfrError, VfrWarning, hms, opencv, parse_time
 
 # %% ../nbs/50_cli.ipynb #0e8f55e4
 class _Bar:
@@ -21,9 +21,10 @@ class _Bar:
         from tqdm import tqdm
         if stage != self.stage:
             self.close(); self.stage = stage
-            unit = dict(unit="B", unit_scale=True) if stage == "download" else dict(bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]")
+            unit = dict(unit="B", unit_scale=True)
+            if stage == "frames": unit = dict(bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]")
             self.bar = tqdm(desc=stage, total=total, file=sys.stderr, leave=False, **unit)
-        self.bar.total = total or self.bar.total
+        if total: self.bar.total = max(total, done)   # a file may last longer than it declares
         self.bar.n = done; self.bar.refresh()
     def close(self):
         if self.bar is not None: self.bar.close(); self.bar = None
@@ -49,15 +50,22 @@ def app():
 @click.option("--html", "page", metavar="FILE", help="Also write one page with pictures and times.")
 def find(video, query, top, every, encoder, as_json, page):
     "Find the moments of VIDEO (a path, a link, or 'sample') that match QUERY."
-    from vfr_lib.moments import find
     from vfr_lib.export import to_html
+    from vfr_lib.moments import find
+    if page is not None: _check_page(page)
     bar = _Bar()
-    try: moments = find(video, query, top, _seconds(every), encoder, pictures=bool(page), progress=bar)
+    try: moments = find(video, query, top, _seconds(every), encoder, pictures=page is not None, progress=bar)
     finally: bar.close()
-    if page: to_html(moments, page, query)
+    if page is not None: to_html(moments, page, query)
     if as_json: return click.echo(json.dumps([m.to_dict() for m in moments], indent=1))
     rows = [[str(i), hms(m.start, 2), hms(m.time, 2), hms(m.end, 2), f"{m.score:.3f}", m.video] for i, m in enumerate(moments, 1)]
     click.echo(_table(rows, ["rank", "start", "best", "end", "score", "file"]))
+
+def _check_page(page):
+    "Refuse a page that could not be written before the search, not after it."
+    opencv()
+    if not page.strip() or os.path.isdir(page) or not os.path.isdir(os.path.dirname(os.path.abspath(page))):
+        raise VfrError(f"{page!r} is not the name of a file that can be written: give --html a file in a folder that exists")
 
 def _seconds(text):
     "A sampling step as typed: seconds, or m:ss."
@@ -71,9 +79,12 @@ def _seconds(text):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array of seconds.")
 def frames(video, every, as_json):
     "List the times of the frames of VIDEO that a search looks at."
-    from vfr_lib.download import open_video
-    from vfr_lib.frames import frame_times
-    times = frame_times(open_video(video)[1], _seconds(every))
+    from vfr_lib.frames import check_step, frame_times, open_video
+    check_step(_seconds(every))
+    bar = _Bar()
+    try: path = open_video(video, lambda p: bar("download", p["bytes"], p["total"]))[1]
+    finally: bar.close()
+    times = frame_times(path, _seconds(every))
     click.echo(json.dumps([round(t, 6) for t in times]) if as_json else "\n".join(f"{t:.6f}  {hms(t, 3)}" for t in times))
 
 @app.command()
@@ -101,10 +112,13 @@ def evaluate(dataset, root, split, encoder, as_json):
 @click.argument("dataset", type=click.Choice(["flickr8k"]))
 @click.argument("root")
 @click.option("--out", required=True, metavar="DIR", help="Folder for the checkpoints, the history and the encoder.")
-@click.option("--image-weights", default="imagenet", show_default=True, metavar="FILE", help="ResNet-50 to start from, in torchvision's layout.")
-@click.option("--text-weights", default="distilbert-base-uncased", show_default=True, metavar="NAME", help="DistilBERT or BERT to start from: a hub id or a folder.")
+@click.option("--image-weights", default="imagenet", show_default=True, metavar="FILE",
+              help="ResNet-50 to start from, in torchvision's layout.")
+@click.option("--text-weights", default="distilbert-base-uncased", show_default=True, metavar="NAME",
+              help="DistilBERT or BERT to start from: a hub id or a folder.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of TrainConfig or EncoderConfig; may be repeated.")
-@click.option("--store", default="int8", show_default=True, type=click.Choice(["float32", "float16", "int8"]), help="How the finished encoder is stored in DIR/encoder.")
+@click.option("--store", default="int8", show_default=True, type=click.Choice(["float32", "float16", "int8"]),
+              help="How the finished encoder is stored in DIR/encoder.")
 def train(dataset, root, out, image_weights, text_weights, settings, store):
     "Train an encoder on the train split of DATASET in folder ROOT, watching its dev split."
     import torch
@@ -113,7 +127,7 @@ def train(dataset, root, out, image_weights, text_weights, settings, store):
     train, dev = (getattr(datasets, dataset)(root, s) for s in ("train", "dev"))
     torch.manual_seed(config.seed)
     model = encoders.build_encoder(image_weights, text_weights, name=os.path.basename(os.path.abspath(out)), **shape)
-    history = training.fit(model, train, dev, config, out)
+    history = training.fit(model, train, dev, config, out, progress=sys.stderr.isatty())
     click.echo(encoders.save_encoder(model, os.path.join(out, "encoder"), store))
     if history: click.echo(f"dev, text to image: {history[-1]['dev']}")
 
@@ -123,11 +137,14 @@ def main(args=None):
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", VfrWarning)
     warnings.showwarning = lambda message, *a, **k: click.echo(f"note: {message}", err=True)
+    if not sys.stderr.isatty(): os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try: app.main(args, prog_name="vfr", standalone_mode=False)
     except VfrError as e: return _fail(str(e), 2)
+    except click.exceptions.NoArgsIsHelpError as e:
+        click.echo(e.format_message(), err=True)   # a bare `vfr` shows its help
+        return 2
     except click.UsageError as e:
-        where = e.ctx.command_path if e.ctx else "vfr"
-        return _fail(f"{e.format_message()} Try '{where} --help'.", 2) if not isinstance(e, click.exceptions.NoArgsIsHelpError) else (click.echo(e.format_message(), err=True), 2)[1]
+        return _fail(f"{e.format_message()} Try '{e.ctx.command_path if e.ctx else 'vfr'} --help'.", 2)
     except (click.Abort, KeyboardInterrupt): return _fail("stopped", 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())   # the reader left, e.g. `vfr ... | head`

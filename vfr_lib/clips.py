@@ -32,6 +32,13 @@ def _scene_frames(what, n, size):
         yield photo.resize(size, Image.Resampling.BILINEAR, box=(x, y, x + cw * zoom, y + ch * zoom))
 
 # %% ../nbs/01_clips.ipynb #5c3a95c4
+def _writer(file, path):
+    "An open PyAV container; VfrError where the suffix names no kind of video."
+    import av
+    if path.suffix not in (".mp4", ".mov", ".mkv", ".ts", ".webm", ".avi"):
+        raise VfrError(f"{path.name}: its ending does not name a kind of video; use .mp4, .mov, .mkv, .ts or .webm")
+    return av.open(str(file), "w")
+
 def make_clip(path, # file to write; its suffix chooses the container: .mp4, .mov, .mkv, .ts, .webm
               scenes, # list of (what, seconds); what is a colour name, an (r, g, b), an RGB array or a PIL picture
               fps=10, # frames per second
@@ -44,7 +51,7 @@ def make_clip(path, # file to write; its suffix chooses the container: .mp4, .mo
     path = Path(path)
     codec = codec or ("libvpx-vp9" if path.suffix == ".webm" else "libx264")
     tick = Fraction(1, 90000)
-    with write_whole(path) as tmp, av.open(str(tmp), "w") as out:
+    with write_whole(path) as tmp, _writer(tmp, path) as out:
         stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base = tick
@@ -64,7 +71,8 @@ def cache_folder(name=""): # a subfolder
     from platformdirs import user_cache_dir
     path = Path(os.environ.get("VFR_CACHE") or user_cache_dir("vfr_lib")) / name
     try: path.mkdir(parents=True, exist_ok=True)
-    except OSError as e: raise VfrError(f"cannot create the cache folder {path} ({e.strerror}): set VFR_CACHE to a folder that can be written", "disk") from None
+    except OSError as e:
+        raise VfrError(f"cannot create the cache folder {path} ({e.strerror}): set VFR_CACHE to a folder that can be written", "disk") from None
     return path
 
 sample_scenes = ("astronaut", "coffee", "chelsea", "motorcycle_left", "rocket") # names in skimage/data, in this order, 5 s each

@@ -53,7 +53,7 @@ def parse_time(text): # `75`, `75.5`, `1:15`, `01:01:15.5`, or a number of secon
 @dataclass(frozen=True)
 class Frame:
     "One picture of a video and the moment it is shown."
-    image: np.ndarray = field(repr=False) # RGB uint8, (height, width, 3)
+    image: np.ndarray = field(repr=False, compare=False) # RGB uint8, (height, width, 3)
     time: float                           # seconds from the start of the file
     timestamp: Fraction = None            # seconds on the file's own clock, exact; a browser's `currentTime` follows it
 
@@ -106,6 +106,8 @@ class Moment:
         out = dict(video=self.video, **{k: round(getattr(self, k), 6) for k in ("start", "end", "time", "score")})
         return out if self.p_value is None else {**out, "p_value": self.p_value}
 
+    def __repr__(self): return f"Moment({Path(self.video).name}, {self})"
+
     def __str__(self): return f"{hms(self.start, 1)} to {hms(self.end, 1)}, best at {hms(self.time, 1)}, score {self.score:.3f}"
 
     def _repr_html_(self):
@@ -132,8 +134,9 @@ class Moments(list):
 @contextmanager
 def write_whole(path): # the file to appear
     "Yield a temporary path beside `path`; it becomes `path` when the block ends well and vanishes when it does not."
-    path = Path(path)
+    path = Path(path).resolve()
     if path.is_dir(): raise VfrError(f"{path} is a folder: give the name of a file to write")
+    if path.exists() and not path.is_file(): raise VfrError(f"{path} is not a plain file: write elsewhere")
     if not path.parent.is_dir(): raise VfrError(f"{path.parent} is not a folder: create it first, or write elsewhere")
     try:
         handle, tmp = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
@@ -142,14 +145,11 @@ def write_whole(path): # the file to appear
     tmp = Path(tmp)
     try:
         yield tmp
-        tmp.chmod(0o666 & ~_umask())
+        tmp.chmod(path.stat().st_mode if path.exists() else 0o644)
         os.replace(tmp, path)
-    except OSError as e: raise VfrError(f"cannot write {path}: {e.strerror or e}; nothing was left behind", "disk") from e
+    except OSError as e:
+        raise VfrError(f"cannot write {path}: {e.strerror or e}; nothing was left behind", "disk") from e
     finally: tmp.unlink(missing_ok=True)
-
-def _umask():
-    mask = os.umask(0); os.umask(mask)
-    return mask
 
 # %% ../nbs/00_core.ipynb #7e32d67c
 def pick_device(device=None): # `cpu`, `cuda`, `mps`, ...; None takes the best

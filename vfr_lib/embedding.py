@@ -29,7 +29,7 @@ class FrameVectors:
     @property
     def ends(self):
         "Until when each frame stands: the time of the next one, float64 (n,)."
-        return np.append(self.times[1:], max(self.end, self.times[-1]))
+        return np.append(self.times[1:], self.end)
 
 # %% ../nbs/30_embedding.ipynb #5156ade8
 def embed_frames(path, # a video file
@@ -44,7 +44,7 @@ def embed_frames(path, # a video file
         times += [f.time for f in batch]
         vectors.append(encoder.encode_images([f.image for f in batch], batch_size))
         if progress: progress(len(times), times[-1], end)
-    return FrameVectors(np.array(times), np.concatenate(vectors), end)
+    return FrameVectors(np.array(times), np.concatenate(vectors), max(end, times[-1]))
 
 def embed_texts(texts, # a string or a list of strings
                 encoder="embedded"): # a name for `load_encoder`, or an encoder

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['EncoderConfig', 'to_rgb', 'to_pixels', 'normalise', 'ImageEncoder', 'TextEncoder', 'ProjectionHead', 'Encoder',
-           'DualEncoder', 'toy_tokenizer', 'toy_encoder', 'distilbert_from_bert', 'image_backbone', 'text_backbone',
-           'build_encoder', 'save_encoder', 'read_encoder', 'HubEncoder', 'save_toy_clip', 'load_encoder']
+           'encode_pairs', 'DualEncoder', 'toy_tokenizer', 'toy_encoder', 'distilbert_from_bert', 'image_backbone',
+           'text_backbone', 'build_encoder', 'save_encoder', 'read_encoder', 'HubEncoder', 'save_toy_clip',
+           'load_encoder']
 
 # %% ../nbs/21_encoders.ipynb #cd0485d6
-import contextlib, functools, json, logging, math, os, shutil, socket, urllib.request, uuid
+import contextlib, functools, json, logging, math, os, shutil, socket, sys, urllib.request, uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,8 +22,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import nn
+from tqdm.auto import tqdm
 
 from .core import VfrError, pick_device, warn
+from .datasets import open_image
 
 # %% ../nbs/21_encoders.ipynb #39798af0
 @dataclass
@@ -121,9 +124,10 @@ class Encoder:
     def encode_texts(self, texts, # strings, or one string
                      batch_size=256): # sentences in one forward pass
         "L2-normalised float32 array (n, dim), one row per sentence; a sentence that is cut at the max length gives a VfrWarning."
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        texts = [t.encode("utf-8", "replace").decode() if isinstance(t, str) else t for t in ([texts] if isinstance(texts, str) else texts)]
         for t in texts:
-            if not isinstance(t, str) or not t.strip(): raise VfrError(f"{t!r} is not a sentence: type what should be seen, e.g. \"a dog catches a frisbee\"")
+            if not isinstance(t, str) or not t.strip():
+                raise VfrError(f"{t!r} is not a sentence: type what should be seen, e.g. \"a dog catches a frisbee\"")
             if self._too_long(t): warn(f"the text is longer than the encoder's {self.max_length} tokens and was cut: {t[:40]!r}...")
         return self._batched(self._texts, texts, batch_size)
 
@@ -136,6 +140,17 @@ class Encoder:
         return np.concatenate(out)
 
 # %% ../nbs/21_encoders.ipynb #43a6ef87
+def encode_pairs(encoder, # an `Encoder`
+                 data, # a `CaptionedImages` split
+                 batch_size=32, # pictures held at a time
+                 progress=False): # show a progress bar
+    "Vectors of a split: pictures (n, dim), captions (m, dim), and the picture of each caption (m,)."
+    texts, owner = data.captions
+    batches = tqdm([data.items[i:i + batch_size] for i in range(0, len(data), batch_size)], disable=not progress, desc="pictures")
+    images = np.concatenate([encoder.encode_images([open_image(it.path) for it in b], batch_size) for b in batches])
+    return images, encoder.encode_texts(texts), np.array(owner)
+
+# %% ../nbs/21_encoders.ipynb #79602c10
 class DualEncoder(nn.Module, Encoder):
     "Image and text encoder with their heads; made by `load_encoder` or `build_encoder`."
     def __init__(self, config, # an `EncoderConfig`
@@ -169,7 +184,7 @@ class DualEncoder(nn.Module, Encoder):
     def _texts(self, texts): return self.text_head(self.text(*self.tokens(texts)))
     def _too_long(self, text): return bool(self.tokenizer.encode(text).overflowing)
 
-# %% ../nbs/21_encoders.ipynb #34c5628c
+# %% ../nbs/21_encoders.ipynb #cfb2c934
 def toy_tokenizer(words=()): # words it knows beyond the special tokens
     "A whole-word `tokenizers.Tokenizer` for small experiments, with BERT's special tokens."
     from tokenizers import models, normalizers, pre_tokenizers, processors
@@ -184,14 +199,16 @@ def toy_encoder(words=("a", "red", "green", "blue", "wall"), **settings): # sett
     text = dict(vocab_size=len(words) + 4, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=64)
     return DualEncoder(EncoderConfig(**{**dict(image_size=64, max_length=16, text=text), **settings}), toy_tokenizer(words), "toy").eval()
 
-# %% ../nbs/21_encoders.ipynb #407a9c2b
+# %% ../nbs/21_encoders.ipynb #b330d5bb
 def distilbert_from_bert(bert): # a transformers `BertModel`
     "(settings, state dict) of a DistilBertModel that computes the same last hidden states for single sentences."
     c, old = bert.config, bert.state_dict()
-    settings = dict(vocab_size=c.vocab_size, dim=c.hidden_size, n_layers=c.num_hidden_layers, n_heads=c.num_attention_heads, hidden_dim=c.intermediate_size,
-                    max_position_embeddings=c.max_position_embeddings, activation=c.hidden_act, pad_token_id=c.pad_token_id)
+    settings = dict(vocab_size=c.vocab_size, dim=c.hidden_size, n_layers=c.num_hidden_layers, n_heads=c.num_attention_heads,
+                    hidden_dim=c.intermediate_size, max_position_embeddings=c.max_position_embeddings,
+                    activation=c.hidden_act, pad_token_id=c.pad_token_id)
+    position, first_type = old["embeddings.position_embeddings.weight"], old["embeddings.token_type_embeddings.weight"][0]
     new = {"embeddings.word_embeddings.weight": old["embeddings.word_embeddings.weight"],
-           "embeddings.position_embeddings.weight": old["embeddings.position_embeddings.weight"] + old["embeddings.token_type_embeddings.weight"][0]}
+           "embeddings.position_embeddings.weight": position + first_type}
     names = {"attention.self.query": "attention.q_lin", "attention.self.key": "attention.k_lin", "attention.self.value": "attention.v_lin",
              "attention.output.dense": "attention.out_lin", "attention.output.LayerNorm": "sa_layer_norm",
              "intermediate.dense": "ffn.lin1", "output.dense": "ffn.lin2", "output.LayerNorm": "output_layer_norm"}
@@ -201,7 +218,7 @@ def distilbert_from_bert(bert): # a transformers `BertModel`
             for a, b in names.items(): new[f"transformer.layer.{i}.{b}.{end}"] = old[f"encoder.layer.{i}.{a}.{end}"]
     return settings, new
 
-# %% ../nbs/21_encoders.ipynb #d2753ace
+# %% ../nbs/21_encoders.ipynb #d385acdc
 def _hub_answers():
     "Whether the model hub can be reached; behind a proxy we have to believe so."
     from huggingface_hub import constants
@@ -214,7 +231,11 @@ def _hub_answers():
 @contextlib.contextmanager
 def _fetching(source, what):
     "Yield arguments for `from_pretrained`; the many ways in which that fails become one VfrError."
+    from transformers.utils import logging as transformers_logging
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    if not sys.stderr.isatty(): transformers_logging.disable_progress_bar()
+    loud = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
     local = bool(source) and Path(source).is_dir()
     offline = not local and not _hub_answers()
     try: yield dict(local_files_only=True) if offline else {}
@@ -222,31 +243,38 @@ def _fetching(source, what):
     except (OSError, RuntimeError, ValueError, KeyError, ImportError) as e:
         reason = "the hub cannot be reached, and it is not in the local cache" if offline else " ".join(str(e).split())[:160] or type(e).__name__
         raise VfrError(f"{what} could not be loaded: {reason}. Check the {'folder' if local else 'name and the network'}, or use encoder='embedded', which needs neither.", "network") from e
+    finally: transformers_logging.set_verbosity(loud)
 
-# %% ../nbs/21_encoders.ipynb #d385acdc
+# %% ../nbs/21_encoders.ipynb #7117946b
 def image_backbone(source="imagenet"): # `imagenet` for torchvision's weights, or a .safetensors or .pth file in torchvision's layout
     "State dict of a ResNet-50 without its last layer, float32."
     if source == "imagenet":
         from torchvision.models import ResNet50_Weights
-        with _fetching("", "torchvision's ResNet-50"): state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True)
-    elif not Path(source).is_file(): raise VfrError(f"{source}: no such file of ResNet-50 weights; give a .safetensors or .pth file, or 'imagenet'")
+        with _fetching("", "torchvision's ResNet-50"):
+            state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True)
+    elif not Path(source).is_file():
+        raise VfrError(f"{source}: no such file of ResNet-50 weights; give a .safetensors or .pth file, or 'imagenet'")
     else:
-        try: state = load_file(source) if str(source).endswith(".safetensors") else torch.load(source, weights_only=True, map_location="cpu")
-        except Exception as e: raise VfrError(f"{source} is not a file of weights that can be read ({type(e).__name__}): download it again") from e
+        try:
+            state = load_file(source) if str(source).endswith(".safetensors") else torch.load(source, weights_only=True, map_location="cpu")
+        except Exception as e:
+            raise VfrError(f"{source} is not a file of weights that can be read ({type(e).__name__}): download it again") from e
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items() if not k.startswith("fc.")}
 
 def text_backbone(source="distilbert-base-uncased"): # a hub id or a local folder of a DistilBERT or BERT model
     "(settings, state dict, tokenizer) of a DistilBertModel."
     from transformers import AutoModel, AutoTokenizer
-    with _fetching(source, f"the text model {str(source)!r}") as how: model, tokenizer = AutoModel.from_pretrained(source, **how), AutoTokenizer.from_pretrained(source, **how)
+    with _fetching(source, f"the text model {str(source)!r}") as how:
+        model, tokenizer = AutoModel.from_pretrained(source, **how), AutoTokenizer.from_pretrained(source, **how)
     if model.config.model_type == "bert": settings, state = distilbert_from_bert(model)
     elif model.config.model_type == "distilbert":
-        keys = ("vocab_size", "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation", "sinusoidal_pos_embds", "pad_token_id")
+        keys = ("vocab_size", "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation",
+                "sinusoidal_pos_embds", "pad_token_id")
         settings, state = {k: getattr(model.config, k) for k in keys}, model.state_dict()
     else: raise VfrError(f"{source!r} is a {model.config.model_type}: the text half must be a DistilBERT or a BERT")
     return settings, state, tokenizer.backend_tokenizer
 
-# %% ../nbs/21_encoders.ipynb #7117946b
+# %% ../nbs/21_encoders.ipynb #18317879
 def build_encoder(image_weights="imagenet", # see `image_backbone`
                   text_weights="distilbert-base-uncased", # see `text_backbone`
                   name="resnet50-distilbert", device=None,
@@ -256,10 +284,11 @@ def build_encoder(image_weights="imagenet", # see `image_backbone`
     model = DualEncoder(EncoderConfig(text=text, **settings), tokenizer, name)
     model.text.net.load_state_dict(state)
     try: model.image.net.load_state_dict(image_backbone(image_weights))
-    except RuntimeError as e: raise VfrError(f"{image_weights} does not fit a ResNet-50 in torchvision's layout: {str(e).splitlines()[1].strip()[:120]}") from None
+    except RuntimeError as e:
+        raise VfrError(f"{image_weights} does not fit a ResNet-50 in torchvision's layout: {str(e).splitlines()[1].strip()[:120]}") from None
     return model.to(pick_device(device), memory_format=torch.channels_last).eval()
 
-# %% ../nbs/21_encoders.ipynb #024451f9
+# %% ../nbs/21_encoders.ipynb #8f944ee6
 def _quantise(w):
     "int8 rows and their scales: `w ~ q * scale`."
     scale = w.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
@@ -276,10 +305,14 @@ def _pack(state, dtype):
     return out
 
 def _unpack(tensors):
-    return {k: v.float() * tensors[k + ".scale"].view(-1, *[1] * (v.ndim - 1)) if v.dtype == torch.int8 else v.float() if v.is_floating_point() else v
-            for k, v in tensors.items() if not k.endswith(".scale")}
+    out = {}
+    for k, v in tensors.items():
+        if k.endswith(".scale"): continue
+        if v.dtype == torch.int8: out[k] = v.float() * tensors[k + ".scale"].view(-1, *[1] * (v.ndim - 1))
+        else: out[k] = v.float() if v.is_floating_point() else v
+    return out
 
-# %% ../nbs/21_encoders.ipynb #8f944ee6
+# %% ../nbs/21_encoders.ipynb #05528ad8
 _FORMAT = "vfr_lib dual encoder 1"
 
 def save_encoder(model, # a `DualEncoder`
@@ -287,7 +320,8 @@ def save_encoder(model, # a `DualEncoder`
                  dtype="float32"): # `float32`, `float16` or `int8` as stored
     "Write `config.json`, `model.safetensors` and `tokenizer.json`; returns the folder's path."
     folder = Path(folder)
-    if dtype not in ("float32", "float16", "int8"): raise VfrError(f"unknown dtype {dtype!r}: use float32, float16 or int8")
+    if dtype not in ("float32", "float16", "int8"):
+        raise VfrError(f"unknown dtype {dtype!r}: use float32, float16 or int8")
     if folder.exists() and not (folder / "config.json").is_file() and any(folder.iterdir() if folder.is_dir() else [folder]):
         raise VfrError(f"{folder} exists and holds no encoder: choose another folder")
     tmp = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}"
@@ -299,7 +333,8 @@ def save_encoder(model, # a `DualEncoder`
         (tmp / "config.json").write_text(json.dumps(about, indent=2) + "\n")
         for f in tmp.iterdir(): f.chmod(0o644)
         _swap(tmp, folder)
-    except (OSError, SafetensorError) as e: raise VfrError(f"cannot save the encoder to {folder}: {e}; what was there before is unchanged", "disk") from e
+    except (OSError, SafetensorError) as e:
+        raise VfrError(f"cannot save the encoder to {folder}: {e}; what was there before is unchanged", "disk") from e
     finally: shutil.rmtree(tmp, ignore_errors=True)
     return folder
 
@@ -312,20 +347,23 @@ def _swap(new, folder):
     except OSError: os.replace(aside, folder); raise
     shutil.rmtree(aside, ignore_errors=True)
 
-# %% ../nbs/21_encoders.ipynb #05528ad8
+# %% ../nbs/21_encoders.ipynb #8dc2680c
 def read_encoder(folder, device=None):
     "The `DualEncoder` that `save_encoder` wrote; VfrError where it is damaged or of another kind."
     folder = Path(folder)
     try: about = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError) as e: raise VfrError(f"{folder} holds no readable encoder ({type(e).__name__} in config.json)") from None
-    if about.get("format") != _FORMAT: raise VfrError(f"{folder}: format {about.get('format')!r} is not {_FORMAT!r}: it was written by another version of vfr_lib")
+    except (OSError, ValueError) as e:
+        raise VfrError(f"{folder} holds no readable encoder ({type(e).__name__} in config.json)") from None
+    if about.get("format") != _FORMAT:
+        raise VfrError(f"{folder}: format {about.get('format')!r} is not {_FORMAT!r}: it was written by another version of vfr_lib")
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         with _no_init(): model = DualEncoder(EncoderConfig(**about["architecture"]), tokenizer, about["name"])
         model.card = {k: v for k, v in about.items() if k not in ("format", "name", "stored_as", "architecture")}
         missing, extra = model.load_state_dict(_unpack(load_file(folder / "model.safetensors")), strict=False)
     except VfrError: raise
-    except Exception as e: raise VfrError(f"the encoder in {folder} is damaged ({type(e).__name__}: {str(e)[:120]}): save or download it again") from e
+    except Exception as e:
+        raise VfrError(f"the encoder in {folder} is damaged ({type(e).__name__}: {str(e)[:120]}): save or download it again") from e
     if extra or any(not k.endswith("num_batches_tracked") for k in missing):
         raise VfrError(f"the encoder in {folder} does not fit its config.json: {len(missing)} parts missing, {len(extra)} unknown")
     return model.to(pick_device(device), memory_format=torch.channels_last).eval()
@@ -340,7 +378,7 @@ def _no_init():
     finally:
         for n, f in old.items(): setattr(nn.init, n, f)
 
-# %% ../nbs/21_encoders.ipynb #2ef702ca
+# %% ../nbs/21_encoders.ipynb #15c882d2
 class HubEncoder(Encoder):
     "A CLIP-class model through transformers (CLIP, SigLIP, SigLIP 2, ...), from a hub id or a local folder."
     def __init__(self, source, device=None):
@@ -361,7 +399,8 @@ class HubEncoder(Encoder):
         return self._tensor(self.model.get_image_features(**pixels))
 
     def _texts(self, texts):
-        tokens = self.tokenizer(texts, padding=self._padding, truncation=True, max_length=self.max_length, return_tensors="pt").to(self.device)
+        tokens = self.tokenizer(texts, padding=self._padding, truncation=True, max_length=self.max_length,
+                                return_tensors="pt").to(self.device)
         tokens.pop("token_type_ids", None)
         if self._padding == "max_length": tokens.pop("attention_mask", None)
         with torch.inference_mode(): return self._tensor(self.model.get_text_features(**tokens))
@@ -371,25 +410,34 @@ class HubEncoder(Encoder):
     @staticmethod
     def _tensor(out): return out if isinstance(out, torch.Tensor) else out.pooler_output
 
-# %% ../nbs/21_encoders.ipynb #e565a2b7
+# %% ../nbs/21_encoders.ipynb #cabc4dbb
 def save_toy_clip(folder, kind="clip"): # `clip` or `siglip`
     "Write a tiny untrained CLIP or SigLIP model with its processors, in the hub's layout; returns the folder."
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTokenizerFast, SiglipConfig, SiglipImageProcessor, SiglipModel
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTokenizerFast
+    from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel
     both = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2)
     text = dict(**both, vocab_size=32, max_position_embeddings=16, bos_token_id=2, eos_token_id=3, pad_token_id=0)
     image = dict(**both, image_size=32, patch_size=8)
-    model = CLIPModel(CLIPConfig(text_config=text, vision_config=image, projection_dim=24)) if kind == "clip" else SiglipModel(SiglipConfig(text_config=text, vision_config=image))
-    model.save_pretrained(folder)
     size = dict(height=32, width=32)
-    (CLIPImageProcessor(size=dict(shortest_edge=32), crop_size=size) if kind == "clip" else SiglipImageProcessor(size=size)).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=toy_tokenizer(["a", "red", "wall"]), pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
+    if kind == "clip":
+        model = CLIPModel(CLIPConfig(text_config=text, vision_config=image, projection_dim=24))
+        processor = CLIPImageProcessor(size=dict(shortest_edge=32), crop_size=size)
+    else:
+        model = SiglipModel(SiglipConfig(text_config=text, vision_config=image))
+        processor = SiglipImageProcessor(size=size)
+    tokenizer = toy_tokenizer(["a", "red", "wall"])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]")
+    for part in (model, processor, tokenizer): part.save_pretrained(folder)
     return Path(folder)
 
-# %% ../nbs/21_encoders.ipynb #f29b5811
+# %% ../nbs/21_encoders.ipynb #e070f49b
 _EMBEDDED = Path(__file__).parent / "embedded" if "__file__" in globals() else Path("../vfr_lib/embedded")
 
 @functools.lru_cache(maxsize=2)
-def _embedded(device): return read_encoder(_EMBEDDED, device)
+def _embedded(device):
+    model = read_encoder(_EMBEDDED, device)
+    model.shared = True   # everyone in this process gets this object: `fit` refuses it
+    return model
 
 def load_encoder(name="embedded", # `embedded`, `resnet50-distilbert`, a folder, or a hub id such as `openai/clip-vit-base-patch32`
                  device=None): # torch device; None takes the best
@@ -397,11 +445,14 @@ def load_encoder(name="embedded", # `embedded`, `resnet50-distilbert`, a folder,
     if isinstance(name, Encoder): return name
     name = os.fspath(name)
     if name == "embedded": return _embedded(device)
-    if name == "resnet50-distilbert": return build_encoder(device=device)
+    if name == "resnet50-distilbert":
+        warn("the heads of 'resnet50-distilbert' are untrained: its scores mean nothing before `fit` or `vfr train`")
+        return build_encoder(device=device)
     folder = Path(name).expanduser()
     if folder.is_dir():
         try: about = json.loads((folder / "config.json").read_text())
-        except (OSError, ValueError): raise VfrError(f"the folder {name} holds no encoder: config.json is missing or unreadable") from None
+        except (OSError, ValueError):
+            raise VfrError(f"the folder {name} holds no encoder: config.json is missing or unreadable") from None
         return HubEncoder(folder, device) if "model_type" in about else read_encoder(folder, device)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")): return HubEncoder(name, device)
     raise VfrError(f"unknown encoder {name!r}: use 'embedded', 'resnet50-distilbert', a folder that save_encoder wrote, or a hub id such as 'openai/clip-vit-base-patch32'")

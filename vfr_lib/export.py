@@ -17,8 +17,10 @@ from .download import is_link
 def link_at(video, # a path or a link
             time): # seconds
     "A link that opens the video at `time`, or None where there is no such thing."
+    if not is_link(video): return None
     parts = urlsplit(str(video))
-    if not is_link(video) or parts.hostname not in ("youtu.be", "youtube.com", "www.youtube.com", "m.youtube.com"): return None
+    if parts.hostname not in ("youtu.be", "youtube.com", "www.youtube.com", "m.youtube.com"):
+        return None
     query = {k: v[-1] for k, v in parse_qs(parts.query).items()} | {"t": str(int(time))}
     return urlunsplit(parts._replace(query=urlencode(query)))
 
@@ -50,5 +52,5 @@ def to_html(moments, # a list of `Moment` with pictures
                      f'<div class="span">{hms(m.start, 1)} to {hms(m.end, 1)}, score {m.score:.3f}</div></li>')
     video = moments[0].video if moments else ""
     page = _page.format(title=html.escape(query or "Moments"), video=html.escape(video), items="\n".join(items))
-    with write_whole(path) as tmp: Path(tmp).write_text(page, encoding="utf-8")
+    with write_whole(path) as tmp: tmp.write_text(page, encoding="utf-8", errors="replace")
     return Path(path)

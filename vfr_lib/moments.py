@@ -9,17 +9,16 @@ __all__ = ['shot_cuts', 'find_moments', 'find']
 import numpy as np
 
 from .core import Moment, Moments, VfrError
-from .download import open_video
 from .embedding import embed_frames
 from .encoders import load_encoder
-from .frames import check_step, frame_at, probe
+from .frames import check_step, frame_at, open_video, probe
 
 # %% ../nbs/32_moments.ipynb #1ad32f77
 def shot_cuts(vectors): # float array (n, dim), the frames' vectors, L2-normalised
     "Boolean array (n - 1,): whether another shot begins after frame i, judged by how much neighbouring frames differ."
     v = np.asarray(vectors, float)
     usual = float((v.mean(0) ** 2).sum())   # the mean cosine of any two frames of this video
-    return (v[1:] * v[:-1]).sum(1) < min(usual + (1 - usual) / 3, 0.9)
+    return (v[1:] * v[:-1]).sum(1) < min(usual + (1 - usual) / 3, 0.75)
 
 # %% ../nbs/32_moments.ipynb #aabeff08
 def find_moments(scores, # float array (n,), one score per sampled frame
@@ -53,7 +52,8 @@ def find(video, # a path, an http(s) link, or `sample`
     "The moments of a video that match a sentence, best first: `Moments`, a list of `Moment`."
     if int(top) != top or top < 1: raise VfrError(f"top must be a whole number from 1, not {top!r}")
     check_step(every)
-    if not isinstance(query, str) or not query.strip(): raise VfrError("the query is empty: type what should be seen, e.g. \"a dog catches a frisbee\"")
+    if not isinstance(query, str) or not query.strip():
+        raise VfrError("the query is empty: type what should be seen, e.g. \"a dog catches a frisbee\"")
     tell = progress or (lambda *a: None)
     name, path = open_video(video, lambda p: tell("download", p["bytes"], p["total"]))
     probe(path)   # a bad file is refused before the encoder is loaded

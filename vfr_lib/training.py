@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['TrainConfig', 'frozen_features', 'fit_heads', 'temperature_of', 'augmentation', 'TrainingPictures',
-           'parameter_groups', 'cosine', 'fit_all', 'fit', 'read_settings']
+           'parameter_groups', 'cosine', 'dev_recall', 'fit_all', 'fit', 'read_settings']
 
 # %% ../nbs/24_training.ipynb #3ebcc416
-import json, math, time
+import json, math, sys, time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from .core import VfrError, write_whole
-from .encoders import EncoderConfig, normalise, save_encoder, to_pixels
-from .evaluation import evaluate, open_image, summary
+from .datasets import open_image
+from .encoders import EncoderConfig, encode_pairs, normalise, save_encoder, to_pixels
 from .loss import contrastive_loss
-from .metrics import ranks
+from .metrics import ranks, summary
 
 # %% ../nbs/24_training.ipynb #2cf7339c
 @dataclass
@@ -49,8 +49,10 @@ class TrainConfig:
 
     def __post_init__(self):
         for n in ("head_batch", "batch_size"):
-            if getattr(self, n) < 2: raise VfrError(f"{n} {getattr(self, n)} leaves no wrong answers to learn from: use 2 or more")
-        if self.temperature is not None and not self.temperature > 0: raise VfrError(f"temperature {self.temperature} must be above 0, or None to learn it")
+            if getattr(self, n) < 2:
+                raise VfrError(f"{n} {getattr(self, n)} leaves no wrong answers to learn from: use 2 or more")
+        if self.temperature is not None and not self.temperature > 0:
+            raise VfrError(f"temperature {self.temperature} must be above 0, or None to learn it")
         if not 1 <= self.captions: raise VfrError(f"captions {self.captions} must be 1 or more")
 
 # %% ../nbs/24_training.ipynb #a1824a96
@@ -83,7 +85,8 @@ def fit_heads(model, # a `DualEncoder`; its heads and its temperature are traine
     count = torch.bincount(owner, minlength=len(images))
     batch = min(config.head_batch, len(images))
     steps = config.head_epochs * (len(images) // batch)
-    parts = [*model.image_head.parameters(), *model.text_head.parameters(), *([model.log_temperature] if config.temperature is None else [])]
+    parts = [*model.image_head.parameters(), *model.text_head.parameters()]
+    if config.temperature is None: parts.append(model.log_temperature)
     opt = torch.optim.AdamW(parts, lr=config.head_lr, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(opt, config.head_lr, total_steps=steps)
     history = []
@@ -149,6 +152,13 @@ def cosine(step, steps, warmup):
     return (step + 1) / rise if step < rise else 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
 
 # %% ../nbs/24_training.ipynb #ea76beae
+def dev_recall(model, # an `Encoder`
+               data): # a `CaptionedImages` split
+    "Sentence-to-picture recall over the whole split, see `summary`."
+    images, sentences, owner = encode_pairs(model, data)
+    return summary(ranks(sentences, images, owner))
+
+# %% ../nbs/24_training.ipynb #eab48e24
 def fit_all(model, # a `DualEncoder`, trained in place
             train, dev, # `CaptionedImages` splits
             config, # a `TrainConfig`
@@ -158,7 +168,8 @@ def fit_all(model, # a `DualEncoder`, trained in place
     torch.manual_seed(config.seed)
     pictures = TrainingPictures(train, model.config, config)
     batch = min(config.batch_size, len(pictures))
-    loader = torch.utils.data.DataLoader(pictures, batch, shuffle=True, drop_last=True, collate_fn=lambda rows: (torch.stack([r[0] for r in rows]), [r[1] for r in rows]))
+    collate = lambda rows: (torch.stack([r[0] for r in rows]), [r[1] for r in rows])
+    loader = torch.utils.data.DataLoader(pictures, batch, shuffle=True, drop_last=True, collate_fn=collate)
     opt = torch.optim.AdamW(parameter_groups(model, config))
     steps = config.epochs * len(loader)
     schedule = torch.optim.lr_scheduler.LambdaLR(opt, lambda s: cosine(s, steps, config.warmup))
@@ -174,22 +185,24 @@ def fit_all(model, # a `DualEncoder`, trained in place
                 t = model.text_head(model.text(*model.tokens([c for k in range(config.captions) for c in (row[k] for row in texts)])))
             v, t = F.normalize(v.float(), dim=1), F.normalize(t.float(), dim=1).chunk(config.captions)
             loss = sum(contrastive_loss(v, tk, temperature_of(model, config)) for tk in t) / len(t)
-            if not torch.isfinite(loss): raise VfrError(f"the loss is {loss.item()} in epoch {epoch + 1}: lower the learning rates; the last good weights are in {out}")
+            if not torch.isfinite(loss):
+                raise VfrError(f"the loss is {loss.item()} in epoch {epoch + 1}: lower the learning rates; the last good weights are in {out}")
             opt.zero_grad(); loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             opt.step(); schedule.step()
             losses.append(loss.item()); bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}")
         model.eval()
-        report = evaluate(dev, model)
-        history.append(dict(stage="all", epoch=epoch + 1, loss=float(np.mean(losses)), dev=report.t2i, minutes=round((time.time() - started) / 60, 1)))
+        recall = dev_recall(model, dev)
+        history.append(dict(stage="all", epoch=epoch + 1, loss=float(np.mean(losses)), dev=recall,
+                            minutes=round((time.time() - started) / 60, 1)))
         if out:
             save_encoder(model, Path(out) / "last")
-            if report.t2i["R@1"] > best: best = report.t2i["R@1"]; save_encoder(model, Path(out) / "best")
+            if recall["R@1"] > best: best = recall["R@1"]; save_encoder(model, Path(out) / "best")
             with write_whole(Path(out) / "history.json") as tmp: tmp.write_text(json.dumps(history, indent=1))
-        if progress: tqdm.write(f"epoch {epoch + 1}: loss {history[-1]['loss']:.3f}, dev {report.t2i}")
+        if progress: tqdm.write(f"epoch {epoch + 1}: loss {history[-1]['loss']:.3f}, dev {recall}", file=sys.stderr)
     return history
 
-# %% ../nbs/24_training.ipynb #eab48e24
+# %% ../nbs/24_training.ipynb #e09e210e
 def fit(model, # a `DualEncoder` from `build_encoder`
         train, dev, # `CaptionedImages` splits
         config=None, # a `TrainConfig`
@@ -197,6 +210,8 @@ def fit(model, # a `DualEncoder` from `build_encoder`
         progress=True):
     "Train heads, then every layer; the model is trained in place and its card says how. Returns the history."
     config = config or TrainConfig()
+    if getattr(model, "shared", False):
+        raise VfrError("this is the embedded encoder that all of this session uses: train a copy of it (copy.deepcopy, then set copy.shared = False), or one from build_encoder")
     if len(train) < 2: raise VfrError(f"{train!r} is too small to train on")
     if out:
         out = Path(out)
@@ -204,7 +219,7 @@ def fit(model, # a `DualEncoder` from `build_encoder`
         except OSError as e: raise VfrError(f"cannot write to {out}: {e.strerror}", "disk") from None
     features = [frozen_features(model, d, config.bf16, progress=progress) for d in (train, dev)] if config.head_epochs else None
     history = fit_heads(model, *features, config) if features else []
-    if progress and history: print(f"heads: dev {history[-1]['dev']}")
+    if progress and history: tqdm.write(f"heads: dev {history[-1]['dev']}", file=sys.stderr)
     model.card |= dict(training=asdict(config), data=repr(train))
     if out: save_encoder(model, out / "heads")
     if config.epochs: history += fit_all(model, train, dev, config, out, progress)
@@ -212,10 +227,10 @@ def fit(model, # a `DualEncoder` from `build_encoder`
         with write_whole(out / "history.json") as tmp: tmp.write_text(json.dumps(history, indent=1))
     return history
 
-# %% ../nbs/24_training.ipynb #9b5ea3e7
+# %% ../nbs/24_training.ipynb #6f3765d1
 def read_settings(pairs): # strings like `epochs=2`
     "(TrainConfig, keyword arguments of EncoderConfig) from `name=value` strings; VfrError names what is unknown."
-    kinds = {f.name: cls for cls in (EncoderConfig, TrainConfig) for f in fields(cls)}
+    kinds = {f.name: cls for cls in (EncoderConfig, TrainConfig) for f in fields(cls) if f.name != "text"}
     given = {TrainConfig: {}, EncoderConfig: {}}
     for pair in pairs:
         name, _, value = pair.partition("=")
@@ -223,7 +238,9 @@ def read_settings(pairs): # strings like `epochs=2`
         try: value = json.loads(value)
         except ValueError: pass
         default = getattr(kinds[name](), name)
-        if default is not None and not isinstance(value, (int, float) if isinstance(default, float) else (list, tuple) if isinstance(default, tuple) else type(default)):
+        kind = {float: (int, float), tuple: (list, tuple)}.get(type(default), type(default))
+        if default is None: kind = (int, float, type(None))   # the temperature
+        if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool) or (isinstance(value, (int, float)) and value < 0 and name != "temperature"):
             raise VfrError(f"{name}={value!r} does not fit: the default is {default!r}")
         given[kinds[name]][name] = value
     return TrainConfig(**given[TrainConfig]), given[EncoderConfig]
