@@ -28,7 +28,7 @@ def _scene_frames(what, n, size):
     for i in range(n):
         part = i / max(1, n - 1)
         zoom = 1 - 0.12 * part
-        x, y = (w - cw * zoom) * (0.3 + 0.4 * part), (h - ch * zoom) * (0.6 - 0.2 * part)
+        x, y = (w - cw * zoom) * (0.3 + 0.4 * part), (h - ch * zoom) * (0.3 - 0.2 * part)
         yield photo.resize(size, Image.Resampling.BILINEAR, box=(x, y, x + cw * zoom, y + ch * zoom))
 
 # %% ../nbs/01_clips.ipynb #5c3a95c4
