@@ -8,7 +8,7 @@ __all__ = ['EncoderConfig', 'to_rgb', 'to_pixels', 'normalise', 'ImageEncoder', 
            'text_backbone', 'build_encoder', 'save_encoder', 'read_encoder', 'HubEncoder', 'save_toy_clip',
            'load_encoder']
 
-# %% ../nbs/21_encoders.ipynb #cd0485d6
+# %% ../nbs/21_encoders.ipynb #e7c81079
 import contextlib, functools, json, logging, math, os, shutil, socket, sys, urllib.request, uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from .core import VfrError, pick_device, warn
 from .datasets import open_image
 
-# %% ../nbs/21_encoders.ipynb #39798af0
+# %% ../nbs/21_encoders.ipynb #e99c03ee
 @dataclass
 class EncoderConfig:
     "The shape of a `DualEncoder`, saved as part of its `config.json`."
@@ -42,7 +42,7 @@ class EncoderConfig:
     text_dropout: float = 0.1      # in the sentence's projection head
     text: dict = field(default_factory=dict) # settings of transformers' `DistilBertConfig`; {} is distilbert-base
 
-# %% ../nbs/21_encoders.ipynb #749e4879
+# %% ../nbs/21_encoders.ipynb #6f630128
 def to_rgb(image): # RGB uint8 array (height, width, 3), or a PIL picture of any mode
     "A PIL picture in RGB; VfrError for anything that is not a picture."
     if isinstance(image, Image.Image): return image.convert("RGB")
@@ -65,7 +65,7 @@ def normalise(pixels, # uint8 tensor (n, 3, s, s)
     mean, std = (torch.tensor(v, device=pixels.device).view(1, 3, 1, 1) for v in (config.mean, config.std))
     return (pixels.float() / 255 - mean) / std
 
-# %% ../nbs/21_encoders.ipynb #fb723fc1
+# %% ../nbs/21_encoders.ipynb #9bbcd9f2
 class ImageEncoder(nn.Module):
     "torchvision's ResNet-50 without its last layer: (n, 3, s, s) normalised pixels -> (n, 2048)."
     features = 2048
@@ -84,7 +84,7 @@ class ImageEncoder(nn.Module):
 
     def forward(self, pixels): return self.net(pixels)
 
-# %% ../nbs/21_encoders.ipynb #f1c97a48
+# %% ../nbs/21_encoders.ipynb #91ed3526
 class TextEncoder(nn.Module):
     "transformers' DistilBertModel with pooling: token ids and mask (n, length) -> (n, dim)."
     def __init__(self, settings=None, # of `DistilBertConfig`; None or {} is distilbert-base
@@ -101,7 +101,7 @@ class TextEncoder(nn.Module):
         m = mask.unsqueeze(-1).to(tokens.dtype)
         return (tokens * m).sum(1) / m.sum(1).clamp(min=1)
 
-# %% ../nbs/21_encoders.ipynb #ee63931e
+# %% ../nbs/21_encoders.ipynb #7a7c4aff
 class ProjectionHead(nn.Module):
     "(n, features) -> (n, embed_dim): Linear, GELU, Linear, dropout, residual, LayerNorm."
     def __init__(self, features, embed_dim=512, dropout=0.1):
@@ -113,7 +113,7 @@ class ProjectionHead(nn.Module):
         projected = self.projection(x)
         return self.norm(self.dropout(self.fc(F.gelu(projected))) + projected)
 
-# %% ../nbs/21_encoders.ipynb #74303a85
+# %% ../nbs/21_encoders.ipynb #43a6ef87
 class Encoder:
     "What every encoder can do; a subclass has `dim`, `device`, `_images(list)`, `_texts(list)` and `_too_long(text)`."
     def encode_images(self, images, # RGB uint8 arrays (height, width, 3) or PIL pictures
@@ -139,7 +139,7 @@ class Encoder:
             out.append(F.normalize(v.float(), dim=-1).cpu().numpy())
         return np.concatenate(out)
 
-# %% ../nbs/21_encoders.ipynb #43a6ef87
+# %% ../nbs/21_encoders.ipynb #79602c10
 def encode_pairs(encoder, # an `Encoder`
                  data, # a `CaptionedImages` split
                  batch_size=32, # pictures held at a time
@@ -150,7 +150,7 @@ def encode_pairs(encoder, # an `Encoder`
     images = np.concatenate([encoder.encode_images([open_image(it.path) for it in b], batch_size) for b in batches])
     return images, encoder.encode_texts(texts), np.array(owner)
 
-# %% ../nbs/21_encoders.ipynb #79602c10
+# %% ../nbs/21_encoders.ipynb #34c5628c
 class DualEncoder(nn.Module, Encoder):
     "Image and text encoder with their heads; made by `load_encoder` or `build_encoder`."
     def __init__(self, config, # an `EncoderConfig`
@@ -184,7 +184,7 @@ class DualEncoder(nn.Module, Encoder):
     def _texts(self, texts): return self.text_head(self.text(*self.tokens(texts)))
     def _too_long(self, text): return bool(self.tokenizer.encode(text).overflowing)
 
-# %% ../nbs/21_encoders.ipynb #cfb2c934
+# %% ../nbs/21_encoders.ipynb #69472c25
 def toy_tokenizer(words=()): # words it knows beyond the special tokens
     "A whole-word `tokenizers.Tokenizer` for small experiments, with BERT's special tokens."
     from tokenizers import models, normalizers, pre_tokenizers, processors
@@ -199,7 +199,7 @@ def toy_encoder(words=("a", "red", "green", "blue", "wall"), **settings): # sett
     text = dict(vocab_size=len(words) + 4, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=64)
     return DualEncoder(EncoderConfig(**{**dict(image_size=64, max_length=16, text=text), **settings}), toy_tokenizer(words), "toy").eval()
 
-# %% ../nbs/21_encoders.ipynb #b330d5bb
+# %% ../nbs/21_encoders.ipynb #2dabb430
 def distilbert_from_bert(bert): # a transformers `BertModel`
     "(settings, state dict) of a DistilBertModel that computes the same last hidden states for single sentences."
     c, old = bert.config, bert.state_dict()
@@ -218,7 +218,7 @@ def distilbert_from_bert(bert): # a transformers `BertModel`
             for a, b in names.items(): new[f"transformer.layer.{i}.{b}.{end}"] = old[f"encoder.layer.{i}.{a}.{end}"]
     return settings, new
 
-# %% ../nbs/21_encoders.ipynb #d385acdc
+# %% ../nbs/21_encoders.ipynb #7117946b
 def _hub_answers():
     "Whether the model hub can be reached; behind a proxy we have to believe so."
     from huggingface_hub import constants
@@ -245,7 +245,7 @@ def _fetching(source, what):
         raise VfrError(f"{what} could not be loaded: {reason}. Check the {'folder' if local else 'name and the network'}, or use encoder='embedded', which needs neither.", "network") from e
     finally: transformers_logging.set_verbosity(loud)
 
-# %% ../nbs/21_encoders.ipynb #7117946b
+# %% ../nbs/21_encoders.ipynb #18317879
 def image_backbone(source="imagenet"): # `imagenet` for torchvision's weights, or a .safetensors or .pth file in torchvision's layout
     "State dict of a ResNet-50 without its last layer, float32."
     if source == "imagenet":
@@ -274,7 +274,7 @@ def text_backbone(source="distilbert-base-uncased"): # a hub id or a local folde
     else: raise VfrError(f"{source!r} is a {model.config.model_type}: the text half must be a DistilBERT or a BERT")
     return settings, state, tokenizer.backend_tokenizer
 
-# %% ../nbs/21_encoders.ipynb #18317879
+# %% ../nbs/21_encoders.ipynb #024451f9
 def build_encoder(image_weights="imagenet", # see `image_backbone`
                   text_weights="distilbert-base-uncased", # see `text_backbone`
                   name="resnet50-distilbert", device=None,
@@ -288,7 +288,7 @@ def build_encoder(image_weights="imagenet", # see `image_backbone`
         raise VfrError(f"{image_weights} does not fit a ResNet-50 in torchvision's layout: {str(e).splitlines()[1].strip()[:120]}") from None
     return model.to(pick_device(device), memory_format=torch.channels_last).eval()
 
-# %% ../nbs/21_encoders.ipynb #8f944ee6
+# %% ../nbs/21_encoders.ipynb #05528ad8
 def _quantise(w):
     "int8 rows and their scales: `w ~ q * scale`."
     scale = w.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
@@ -312,7 +312,7 @@ def _unpack(tensors):
         else: out[k] = v.float() if v.is_floating_point() else v
     return out
 
-# %% ../nbs/21_encoders.ipynb #05528ad8
+# %% ../nbs/21_encoders.ipynb #8dc2680c
 _FORMAT = "vfr_lib dual encoder 1"
 
 def save_encoder(model, # a `DualEncoder`
@@ -347,7 +347,7 @@ def _swap(new, folder):
     except OSError: os.replace(aside, folder); raise
     shutil.rmtree(aside, ignore_errors=True)
 
-# %% ../nbs/21_encoders.ipynb #8dc2680c
+# %% ../nbs/21_encoders.ipynb #a208df05
 def read_encoder(folder, device=None):
     "The `DualEncoder` that `save_encoder` wrote; VfrError where it is damaged or of another kind."
     folder = Path(folder)
@@ -378,7 +378,7 @@ def _no_init():
     finally:
         for n, f in old.items(): setattr(nn.init, n, f)
 
-# %% ../nbs/21_encoders.ipynb #15c882d2
+# %% ../nbs/21_encoders.ipynb #e565a2b7
 class HubEncoder(Encoder):
     "A CLIP-class model through transformers (CLIP, SigLIP, SigLIP 2, ...), from a hub id or a local folder."
     def __init__(self, source, device=None):
@@ -410,7 +410,7 @@ class HubEncoder(Encoder):
     @staticmethod
     def _tensor(out): return out if isinstance(out, torch.Tensor) else out.pooler_output
 
-# %% ../nbs/21_encoders.ipynb #cabc4dbb
+# %% ../nbs/21_encoders.ipynb #dbd6b28c
 def save_toy_clip(folder, kind="clip"): # `clip` or `siglip`
     "Write a tiny untrained CLIP or SigLIP model with its processors, in the hub's layout; returns the folder."
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTokenizerFast
@@ -430,7 +430,7 @@ def save_toy_clip(folder, kind="clip"): # `clip` or `siglip`
     for part in (model, processor, tokenizer): part.save_pretrained(folder)
     return Path(folder)
 
-# %% ../nbs/21_encoders.ipynb #e070f49b
+# %% ../nbs/21_encoders.ipynb #14ac9032
 _EMBEDDED = Path(__file__).parent / "embedded" if "__file__" in globals() else Path("../vfr_lib/embedded")
 
 @functools.lru_cache(maxsize=2)

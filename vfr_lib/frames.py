@@ -142,13 +142,15 @@ def _sampled(path, every):
     step, damage, found, due = check_step(every), [], False, Fraction(0)
     with _open(path) as (container, stream):
         zero = _zero(container)
-        stamp = zero
+        stamp, backwards = Fraction(-1 << 40), 0
         for f in _decoded(container, stream, damage):
+            backwards += f.pts * f.time_base < stamp
             stamp = f.pts * f.time_base
             if stamp - zero < due: continue
             found, due = True, (max(stamp - zero, Fraction(0)) // step + 1) * step
             yield f, stamp, zero
         if not found: raise _no_frames(path, stream.codec_context.name)
+        if backwards: warn(f"the times of {path} run backwards {backwards} times: some frames were left out; convert it to mp4 for all of them")
         alone = stream.duration or not container.streams.audio   # else the sound may be what lasts longer
         _report(path, damage, zero, stamp - zero, _declared_end(container, stream, zero) if alone else None)
 
