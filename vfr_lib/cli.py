@@ -15,7 +15,7 @@ from .core import VfrError, VfrWarning, hms, opencv, parse_time
 # %% ../nbs/50_cli.ipynb #0e8f55e4
 class _Bar:
     "Progress on standard error, only where someone is looking at it."
-    def __init__(self, quiet=False): self.on, self.bar, self.stage = sys.stderr.isatty() and not quiet, None, None
+    def __init__(self): self.on, self.bar, self.stage = sys.stderr.isatty(), None, None
     def __call__(self, stage, done, total):
         if not self.on: return
         from tqdm import tqdm

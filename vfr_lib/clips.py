@@ -62,6 +62,7 @@ def make_clip(path, # file to write; its suffix chooses the container: .mp4, .mo
                 t = n / fps
                 frame.pts, frame.time_base, n = round((retime(t) if retime else t) / tick), tick, n + 1
                 out.mux(stream.encode(frame))
+        if not n: raise VfrError("a clip needs at least one frame: give scenes that last")
         out.mux(stream.encode())
     return path
 

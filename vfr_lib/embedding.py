@@ -11,7 +11,6 @@ from itertools import islice
 
 import numpy as np
 
-from .core import VfrError
 from .encoders import load_encoder
 from .frames import iter_frames, probe
 
