@@ -96,38 +96,61 @@ def sample(out):
 
 # %% ../nbs/50_cli.ipynb #41973d6c
 @app.command()
-@click.argument("dataset", type=click.Choice(["flickr8k"]))
+@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "msrvtt", "moments"]))
 @click.argument("root")
-@click.option("--split", default="test", show_default=True)
-@click.option("--encoder", default="embedded", show_default=True, metavar="NAME")
+@click.option("--split", help="What to measure on.  [default: test; msrvtt: 1k-A]")
+@click.option("--encoder", default="embedded", show_default=True, metavar="NAME", help="'embedded', a folder, or a hub id.")
+@click.option("--in-batch", type=click.IntRange(2), metavar="N", help="Rank among N pairs of a batch only, to compare with systems that do; not an honest figure.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def evaluate(dataset, root, split, encoder, as_json):
-    "Measure retrieval in both directions over the full gallery of DATASET's split in folder ROOT."
+def evaluate(dataset, root, split, encoder, in_batch, as_json):
+    """Measure ENCODER on DATASET's split in folder ROOT, over the full gallery, with its protocol.
+
+    'moments' builds clips from Flickr8k's photographs in ROOT and measures how far off the times are that a sentence gets.
+    """
     from vfr_lib import datasets, evaluation
-    data = getattr(datasets, dataset)(root, split)
-    report = evaluation.evaluate(data, encoder, progress=sys.stderr.isatty())
+    read = datasets.flickr8k if dataset == "moments" else getattr(datasets, dataset)
+    data, seen = read(root, split or ("1k-A" if dataset == "msrvtt" else "test")), sys.stderr.isatty()
+    if in_batch and dataset in ("msrvtt", "moments"): raise VfrError(f"--in-batch is for data of pictures, not for {dataset}")
+    if dataset == "moments":
+        from vfr_lib.localisation import locate
+        report = locate(data, encoder, progress=seen)
+    elif in_batch: report = evaluation.in_batch_report(data, encoder, in_batch, progress=seen)
+    else: report = evaluation.evaluate(data, encoder, progress=seen, train=_training_split(read, root, data))
     click.echo(report.to_json() if as_json else report._repr_markdown_())
 
+def _training_split(read, root, data):
+    "The split that a model of this data set learns from, or None: not everyone has it, and of the split itself there is nothing to compare."
+    name = "train-9k" if data.split == "1k-A" else "train"
+    if data.split == name: return None
+    try: return read(root, name)
+    except VfrError as e: click.echo(f"note: what {data.split} shares with {name} was not checked: {e}", err=True)
+
 @app.command()
-@click.argument("dataset", type=click.Choice(["flickr8k"]))
+@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k"]))
 @click.argument("root")
 @click.option("--out", required=True, metavar="DIR", help="Folder for the checkpoints, the history and the encoder.")
 @click.option("--image-weights", default="imagenet", show_default=True, metavar="FILE",
               help="ResNet-50 to start from, in torchvision's layout.")
 @click.option("--text-weights", default="distilbert-base-uncased", show_default=True, metavar="NAME",
               help="DistilBERT or BERT to start from: a hub id or a folder.")
+@click.option("--start", metavar="DIR", help="An encoder to train further, instead of the two weights: a folder, or 'embedded'.")
+@click.option("--extra-captions", metavar="FILE", help="More captions of the training pictures: 'file<TAB>caption' lines.")
+@click.option("--resume", is_flag=True, help="Go on with the run that was stopped in DIR, with the same options.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of TrainConfig or EncoderConfig; may be repeated.")
 @click.option("--store", default="int8", show_default=True, type=click.Choice(["float32", "float16", "int8"]),
               help="How the finished encoder is stored in DIR/encoder.")
-def train(dataset, root, out, image_weights, text_weights, settings, store):
+def train(dataset, root, out, image_weights, text_weights, start, extra_captions, resume, settings, store):
     "Train an encoder on the train split of DATASET in folder ROOT, watching its dev split."
     import torch
     from vfr_lib import datasets, encoders, training
     config, shape = training.read_settings(settings)
-    train, dev = (getattr(datasets, dataset)(root, s) for s in ("train", "dev"))
+    read = getattr(datasets, dataset)
+    train, dev = read(root, "train", extra_captions), read(root, "dev")
     torch.manual_seed(config.seed)
-    model = encoders.build_encoder(image_weights, text_weights, name=os.path.basename(os.path.abspath(out)), **shape)
-    history = training.fit(model, train, dev, config, out, progress=sys.stderr.isatty())
+    name = os.path.basename(os.path.abspath(out))
+    if start: model = encoders.reconfigured(encoders.load_encoder(start), name, **shape)
+    else: model = encoders.build_encoder(image_weights, text_weights, name=name, **shape)
+    history = training.fit(model, train, dev, config, out, resume)
     click.echo(encoders.save_encoder(model, os.path.join(out, "encoder"), store))
     if history: click.echo(f"dev, text to image: {history[-1]['dev']}")
 
