@@ -14,6 +14,17 @@ def test_readme_and_card_agree():
     assert published(root / "README.md") == published(root / "vfr_lib/embedded/README.md") != {}
 
 
+def test_results_are_of_this_model_and_say_what_readme_says():
+    from vfr_lib.encoders import load_encoder
+    from vfr_lib.evaluation import weights_digest
+    results = {p.stem: json.loads(p.read_text()) for p in (root / "nbs/benchmarks/results").glob("*.json")}
+    mine = weights_digest(load_encoder())
+    assert {n: r["weights"] for n, r in results.items() if "weights" in r} == dict.fromkeys(("flickr8k_test", "flickr8k_train_in_batch", "moments"), mine)
+    for name, key in (("text to image", "t2i"), ("image to text", "i2t")):
+        measured = [results["flickr8k_test"][key][k] for k in ("R@1", "R@5", "R@10", "median_rank")]
+        assert all(abs(a - b) <= 0.051 for a, b in zip(published(root / "README.md")[name], measured)), (name, measured)
+
+
 def test_figures_are_what_the_command_prints(vfr, data):
     r = vfr("evaluate", "flickr8k", data / "flickr8k", "--json", timeout=900)
     report = json.loads(r.stdout)

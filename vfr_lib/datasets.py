@@ -7,7 +7,7 @@ __all__ = ['CaptionedImage', 'CaptionedImages', 'read_token_file', 'read_caption
            'open_image', 'tiny_flickr8k', 'msrvtt', 'tiny_msrvtt', 'picture_hash', 'duplicates']
 
 # %% ../nbs/20_datasets.ipynb #1e22e13b
-import csv, functools, hashlib, io, json, re
+import csv, functools, hashlib, json, re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class CaptionedImages:
     items: list             # of `CaptionedImage`
     kind: str = "pictures"  # or `videos`
     source: str = ""        # where captions and split come from
+    published: bool = True  # whether the split is the one of published results
 
     def __len__(self): return len(self.items)
     def __getitem__(self, i): return self.items[i]
@@ -48,7 +49,7 @@ class CaptionedImages:
 def read_token_file(path):
     "`file#n<TAB>caption` lines -> {file: [captions]}, in the file's order; a malformed line raises VfrError with its number."
     out = {}
-    for n, line in enumerate(_text(path).splitlines(), 1):
+    for n, line in enumerate(_lines(path), 1):
         if not line.strip(): continue
         key, tab, caption = line.partition("\t")
         name, hash_, _ = key.rpartition("#")
@@ -56,6 +57,8 @@ def read_token_file(path):
             raise VfrError(f"{path}, line {n}: expected 'file#number<TAB>caption', found {line[:80]!r}")
         out.setdefault(name, []).append(caption.strip())
     return out
+
+def _lines(path): return _text(path).split("\n")   # not splitlines, which also breaks at rarer signs inside a caption
 
 def _text(path):
     try: return Path(path).read_text(encoding="utf-8-sig")
@@ -65,22 +68,22 @@ def _text(path):
 # %% ../nbs/20_datasets.ipynb #0d8ca8a7
 def read_caption_table(path):
     "`image,caption` or `image|number|caption` lines under a header -> {file: [captions]}; a malformed line raises VfrError with its number."
-    lines = _text(path).splitlines()
-    mark = "|" if lines and "|" in lines[0] else ","
-    heads = [h.strip().lower() for h in lines[0].split(mark)] if lines else []
+    lines = _lines(path)
+    mark = "|" if "|" in lines[0] else ","
+    heads = [h.strip().lower() for h in lines[0].split(mark)]
     if len(heads) < 2 or not heads[0].startswith("image"):
-        raise VfrError(f"{path}, line 1: expected a header like 'image,caption' or 'image_name| comment_number| comment', found {(lines or [''])[0][:80]!r}")
+        raise VfrError(f"{path}, line 1: expected a header like 'image,caption' or 'image_name| comment_number| comment', found {lines[0][:80]!r}")
     out = {}
     for n, line in enumerate(lines[1:], 2):
         if not line.strip(): continue
-        # captions of comma tables may hold commas, quoted or not: everything after the last column's mark is caption
-        cells = [c.strip() for c in (next(csv.reader([line])) if mark == "," and '"' in line else line.split(mark, len(heads) - 1))]
+        cells = [c.strip() for c in line.split(mark, len(heads) - 1)]   # a caption may hold commas, quoted or not
+        if mark == "," and cells[-1].startswith('"'): cells[-1] = next(csv.reader([cells[-1]]))[0].strip()
         if len(cells) == 2 and len(heads) == 3 and (lost := re.match(r"(\d+)\s+(\S.*)", cells[1])):
             _warn_once(f"{path}, line {n}: a {mark!r} is missing after the number {lost[1]}; read as the caption {lost[2][:40]!r}")
             cells = [cells[0], *lost.groups()]
         if len(cells) < len(heads) or not cells[0] or not cells[-1]:
             raise VfrError(f"{path}, line {n}: expected {len(heads)} columns ({mark.join(heads)}), found {line[:80]!r}")
-        out.setdefault(cells[0], []).append(mark.join(cells[len(heads) - 1:]) if mark == "," else cells[-1])
+        out.setdefault(cells[0], []).append(cells[-1])
     return out
 
 @functools.lru_cache(maxsize=256)
@@ -109,11 +112,11 @@ def _find(root, *names, what=None, way_out=""):
 def _anywhere(*names): return [f"{deep}{n}" for n in names for deep in ("", "*/", "*/*/")]
 
 def _lists(root, patterns):
-    "{split: [files]} from three lists of names, or None; `patterns` is a dictionary of glob patterns."
+    "{split: [files]} from three lists of names, or None where there is none; `patterns` is a dictionary of glob patterns."
     found = {s: _find(root, *_anywhere(p)) for s, p in patterns.items()}
-    if not all(found.values()): return None
-    names = {s: p.read_text().split() for s, p in found.items()}
-    return {s: [n if "." in n else f"{n}.jpg" for n in ns] for s, ns in names.items()}
+    if not any(found.values()): return None
+    if lost := [patterns[s] for s, p in found.items() if p is None]: raise VfrError(f"{root} has no {' and no '.join(lost)}, but other lists of the same split: unpack all three")
+    return {s: [n if "." in n else f"{n}.jpg" for n in _text(p).split()] for s, p in found.items()}
 
 def _made_split(names):
     "{split: [files]}: three quarters train, an eighth dev, an eighth test, by a digest of each name."
@@ -132,24 +135,28 @@ def _captioned_pictures(name, root, split, token, table, lists, folders, extra_c
     source = _find(root, *_anywhere(token, *table), *([karpathy.relative_to(root).as_posix()] if karpathy else []),
                    what="captions", way_out="Point at the folder of the release.")
     if source != karpathy: captions = read_token_file(source) if source.name == token else read_caption_table(source)
-    if not found:
-        found = _made_split(captions)
-        _warn_once(f"{root} has no lists of train, dev and test pictures: the split is made from the file names and is not the published one")
-    how = f"{source.name}; split by " + (karpathy.name if karpathy else "the lists beside it" if _lists(root, lists) else "a digest of the file names, not the published one")
     pictures = _find(root, *_anywhere(*folders), what="folder of pictures", way_out="Unpack the pictures there.")
+    there, published = {p.name for p in pictures.iterdir()}, bool(found)
+    if not published:
+        found = _made_split(captions.keys() & there)
+        _warn_once(f"{root} has no lists of train, dev and test pictures: the split is made from the file names and is not the published one")
+    how = f"{source.name}; split by {karpathy.name if karpathy else 'the lists beside it' if published else 'a digest of the file names, not the published one'}"
+    for s, names in found.items():
+        if len(set(names)) < len(names): raise VfrError(f"{root}: {len(names) - len(set(names))} pictures are in the {s} list twice: the list is damaged")
+    if not found[split]: raise VfrError(f"{root}: the {split} list is empty, so there is nothing to read")
     for a, b in (("train", "dev"), ("train", "test"), ("dev", "test")):
         if both := set(found[a]) & set(found[b]):
             raise VfrError(f"{root}: {len(both)} pictures are in both {a} and {b}, e.g. {min(both)}: the split lists are damaged")
     if extra_captions:
         if split != "train": raise VfrError(f"extra captions are for the training split, not for {split}")
         captions = _add_captions(captions, extra_captions); how += f"; extra captions from {Path(extra_captions).name}"
-    there = {p.name for p in pictures.iterdir()}
     _name_strays(captions, found, there, source)
-    return CaptionedImages(name, split, [_item(n, captions, pictures, there, split) for n in found[split]], "pictures", how)
+    items = [_item(n, captions, pictures, there, f"the {split} list (entry {i})") for i, n in enumerate(found[split], 1)]
+    return CaptionedImages(name, split, items, "pictures", how, published)
 
-def _item(name, captions, pictures, there, split):
-    if name not in captions: raise VfrError(f"{name} is in the {split} list but has no caption")
-    if name not in there: raise VfrError(f"{pictures / name} is missing, but the {split} list names it")
+def _item(name, captions, pictures, there, where):
+    if not captions.get(name): raise VfrError(f"{name} is in {where} but has no caption")
+    if name not in there: raise VfrError(f"{pictures / name} is missing, but {where} names it")
     return CaptionedImage(pictures / name, tuple(captions[name]))
 
 def _name_strays(captions, lists, there, source):
@@ -159,10 +166,12 @@ def _name_strays(captions, lists, there, source):
 
 def _add_captions(captions, path):
     captions = {k: list(v) for k, v in captions.items()}
-    for n, line in enumerate(_text(path).splitlines(), 1):
+    for n, line in enumerate(_lines(path), 1):
+        if not line.strip(): continue
         name, tab, caption = line.partition("\t")
-        if not tab: raise VfrError(f"{path}, line {n}: expected 'file<TAB>caption', found {line[:80]!r}")
-        if caption not in captions.get(name, [caption]): captions[name].append(caption)
+        if not (tab and caption.strip()): raise VfrError(f"{path}, line {n}: expected 'file<TAB>caption', found {line[:80]!r}")
+        if name not in captions: raise VfrError(f"{path}, line {n}: the data set has no picture {name!r}")
+        if caption.strip() not in captions[name]: captions[name].append(caption.strip())
     return captions
 
 # %% ../nbs/20_datasets.ipynb #7b6f2132
@@ -216,8 +225,8 @@ def tiny_flickr8k(root, # folder to write to
     return root
 
 # %% ../nbs/20_datasets.ipynb #2c8ada97
-_msrvtt_splits = {"train": "the published train split, 6,513 videos", "dev": "the published validate split, 497 videos",
-                  "test": "the published test split, 2,990 videos", "1k-A": "MSRVTT_JSFUSION_test.csv", "train-9k": "MSRVTT_train.9k.csv"}
+_msrvtt_splits = {"train": ("split train of train_val_videodatainfo.json", 6513), "dev": ("split validate of train_val_videodatainfo.json", 497),
+                  "test": ("test_videodatainfo.json", 2990), "1k-A": ("MSRVTT_JSFUSION_test.csv", 1000), "train-9k": ("MSRVTT_train.9k.csv", 9000)}
 
 def msrvtt(root, # folder with the annotations and videos named `videoN.mp4`
            split="1k-A" # `train`, `dev`, `test`, `1k-A` or `train-9k`
@@ -229,37 +238,43 @@ def msrvtt(root, # folder with the annotations and videos named `videoN.mp4`
     if split == "1k-A": captions = _read_msrvtt_table(_find(root, *_anywhere("MSRVTT_JSFUSION_test.csv"), what="1k-A list"))
     else: captions = _read_msrvtt_json(root, split)
     videos = {p.stem: p for deep in ("", "*/", "*/*/", "*/*/*/") for p in sorted(root.glob(f"{deep}video[0-9]*.*")) if p.suffix.lower() in (".mp4", ".avi", ".webm", ".mkv")}
+    if not captions: raise VfrError(f"{root}: {split} names no video, so there is nothing to read")
     if missing := [v for v in captions if v not in videos]:
         raise VfrError(f"{root}: {len(missing)} of the {len(captions)} videos of {split} are missing, e.g. {missing[0]}.mp4: put them into one folder below it")
-    return CaptionedImages("msrvtt", split, [CaptionedImage(videos[v], tuple(c)) for v, c in captions.items()], "videos", _msrvtt_splits[split])
+    source, size = _msrvtt_splits[split]
+    whole = len(captions) == size
+    return CaptionedImages("msrvtt", split, [CaptionedImage(videos[v], tuple(c)) for v, c in captions.items()], "videos",
+                           source if whole else f"{source}, {len(captions)} of the published {size:,} videos", whole)
 
 def _read_msrvtt_table(path, columns=("video_id", "sentence")):
     "{video: [sentence]} from a table with a header, commas or semicolons."
-    lines = _text(path).splitlines()
-    mark = ";" if lines and ";" in lines[0] else ","
-    heads = [h.strip() for h in lines[0].split(mark)] if lines else []
-    if any(c not in heads for c in columns): raise VfrError(f"{path}, line 1: expected columns {' and '.join(columns)}, found {(lines or [''])[0][:80]!r}")
+    lines = _lines(path)
+    mark = ";" if ";" in lines[0] else ","
+    heads = [h.strip() for h in lines[0].split(mark)]
+    if any(c not in heads for c in columns): raise VfrError(f"{path}, line 1: expected columns {' and '.join(columns)}, found {lines[0][:80]!r}")
     out = {}
-    for n, row in enumerate(csv.reader(io.StringIO("\n".join(lines[1:])), delimiter=mark), 2):
-        if not row: continue
-        if len(row) > len(heads) and heads[-1] == "sentence": row = [*row[:len(heads) - 1], mark.join(row[len(heads) - 1:])]   # a bare comma in the sentence
-        if len(row) != len(heads): raise VfrError(f"{path}, line {n}: expected {len(heads)} columns, found {len(row)}: {mark.join(row)[:80]!r}")
-        cells = dict(zip(heads, row))
+    for n, line in enumerate(lines[1:], 2):
+        if not line.strip(): continue
+        row = line.split(mark, len(heads) - 1)   # a sentence, the last column, may hold commas
+        if len(row) != len(heads): raise VfrError(f"{path}, line {n}: expected {len(heads)} columns, found {len(row)}: {line[:80]!r}")
+        cells = {h: c.strip().removeprefix('"').removesuffix('"') for h, c in zip(heads, row)}
         out.setdefault(cells["video_id"].strip(), []).extend(cells[c].strip() for c in columns[1:])
     return out
 
 def _read_msrvtt_json(root, split):
     "{video: [sentences]} of a split, from the published json files."
     trainval, test = (_find(root, *_anywhere(n)) for n in ("train_val_videodatainfo.json", "test_videodatainfo.json"))
-    files = [f for f in dict(test=[test], train=[trainval], dev=[trainval]).get(split, [trainval, test])]
-    if None in files: raise VfrError(f"{root} lacks {'test' if split == 'test' else 'train_val'}_videodatainfo.json, which holds the captions of {split}")
+    files = dict(test=[test], train=[trainval], dev=[trainval]).get(split, [trainval, test])
+    if None in files:
+        lost = "test" if split == "test" or (split == "train-9k" and trainval) else "train_val"
+        raise VfrError(f"{root} lacks {lost}_videodatainfo.json, which holds captions of {split}")
     videos, captions = {}, {}
     for f in files:
         try:
             about = json.loads(_text(f))
             videos |= {v["video_id"]: v["split"] for v in about["videos"]}
             for s in about["sentences"]: captions.setdefault(s["video_id"], []).append(s["caption"].strip())
-        except (ValueError, KeyError, TypeError) as e: raise VfrError(f"{f} is not in MSR-VTT's format ({type(e).__name__}: {e})") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as e: raise VfrError(f"{f} is not in MSR-VTT's format ({type(e).__name__}: {e})") from None
     if split == "train-9k": wanted = list(_read_msrvtt_table(_find(root, *_anywhere("MSRVTT_train.9k.csv"), what="list of the 9,000 training videos"), ("video_id",)))
     else: wanted = [v for v, s in videos.items() if s == dict(dev="validate").get(split, split)]
     if silent := [v for v in wanted if v not in captions]: raise VfrError(f"{root}: {len(silent)} videos of {split} have no caption, e.g. {silent[0]}")
@@ -309,7 +324,9 @@ def _hashes(data):
     place = cache_folder("hashes") / f"{stamp}.npz"
     try:
         with np.load(place) as kept: return paths, kept["digests"].tolist(), kept["bits"]
-    except (OSError, ValueError, KeyError): pass
+    except Exception: pass   # not there, or damaged: made again
     digests, bits = [hashlib.sha1(p.read_bytes()).hexdigest() for p in paths], np.stack([picture_hash(p) for p in paths])
-    with write_whole(place) as tmp: np.savez_compressed(tmp, digests=digests, bits=bits)
+    try:
+        with write_whole(place) as tmp: np.savez_compressed(tmp, digests=digests, bits=bits)
+    except VfrError as e: warn(f"{e}; the hashes are made again next time")
     return paths, digests, bits

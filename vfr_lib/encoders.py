@@ -43,6 +43,12 @@ class EncoderConfig:
     text_dropout: float = 0.1      # in the sentence's projection head
     text: dict = field(default_factory=dict) # settings of transformers' `DistilBertConfig`; {} is distilbert-base
 
+    def __post_init__(self):
+        for n in ("image_dropout", "text_dropout"):
+            if not 0 <= getattr(self, n) < 1: raise VfrError(f"{n} {getattr(self, n)} must be at least 0 and below 1")
+        for n, least in (("embed_dim", 1), ("image_size", 32), ("max_length", 3)):
+            if getattr(self, n) < least: raise VfrError(f"{n} {getattr(self, n)} must be {least} or more")
+
 # %% ../nbs/21_encoders.ipynb #6f630128
 def to_rgb(image): # RGB uint8 array (height, width, 3), or a PIL picture of any mode
     "A PIL picture in RGB; VfrError for anything that is not a picture."

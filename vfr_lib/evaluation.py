@@ -9,6 +9,7 @@ __all__ = ['RetrievalReport', 'weights_digest', 'measured', 'encode_videos', 'ev
 import functools, hashlib, json, subprocess
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from tqdm.auto import tqdm
 
 from .core import VfrError
 from .datasets import duplicates
-from .encoders import encode_pairs, load_encoder
+from .encoders import DualEncoder, encode_pairs, load_encoder
 from .frames import iter_frames, probe
 from .metrics import bootstrap_ci, chance, gallery_curve, mean_rank, ranks, recall_at_k, summary
 
@@ -38,7 +39,7 @@ class RetrievalReport:
     curve: list = field(default_factory=list) # [gallery, expected R@1 in percent] for smaller galleries, sentence to picture
     source: str = ""       # where captions and split come from
     weights: str = ""      # first digits of a SHA-1 of the encoder's weights
-    measured: dict = field(default_factory=dict) # version, commit, torch and date
+    measured: dict = field(default_factory=dict, repr=False) # version, commit, torch and date
 
     def to_json(self): return json.dumps(asdict(self))
 
@@ -47,7 +48,8 @@ class RetrievalReport:
         def within(r): return "{:.1f} to {:.1f}".format(*r["R@1_interval"]) if "R@1_interval" in r else ""
         rows = "\n".join(f"| {n} | {cell(r, 1)} | {cell(r, 5)} | {cell(r, 10)} | {r['median_rank']:g} | {within(r)} |"
                          for n, r in (("text to image", self.t2i), ("image to text", self.i2t)))
-        found = f" Shared with the training split: {self.overlap['same']} pictures, near-duplicates {self.overlap['near']}." if self.overlap else ""
+        found = f" Shared with the training split: {self.overlap['same']}." if self.overlap else " What it shares with the training split was not checked."
+        if self.overlap and self.overlap["near"] is not None: found = f"{found[:-1]}, near-duplicates: {self.overlap['near']}."
         return (f"**{self.dataset} {self.split}**: {self.gallery} in the gallery, {self.captions} captions, encoder `{self.encoder}`; {self.protocol}.{found}\n\n"
                 f"| | R@1 | R@5 | R@10 | median rank | R@1, 95 % interval |\n|---|---|---|---|---|---|\n{rows}")
 
@@ -58,10 +60,10 @@ def _scores(r, groups):
             **{f"R@{k}_interval": [round(v, 2) for v in bootstrap_ci(r, groups, k)] for k in (1, 5, 10)}}
 
 def weights_digest(encoder):
-    "First 12 digits of a SHA-1 over an encoder's weights; an empty string where it shows none."
+    "First 12 digits of a SHA-1 over an encoder's weights and settings; an empty string where it shows none."
     model = encoder if hasattr(encoder, "state_dict") else getattr(encoder, "model", None)
     if model is None: return ""
-    digest = hashlib.sha1()
+    digest = hashlib.sha1(repr(asdict(encoder.config)).encode() if isinstance(encoder, DualEncoder) else b"")
     for name, v in sorted(model.state_dict().items()): digest.update(name.encode()); digest.update(v.detach().cpu().float().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
 
@@ -69,10 +71,11 @@ def weights_digest(encoder):
 def measured():
     "Version, commit (where the package runs from a checkout), torch and date: who measured how."
     import vfr_lib
-    here = Path(vfr_lib.__file__).parent
-    try: commit = subprocess.run(["git", "-C", str(here), "describe", "--always", "--dirty", "--exclude=*"], capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.SubprocessError): commit = None
-    return dict(vfr_lib=vfr_lib.__version__, commit=commit.stdout.strip() or None if commit else None, torch=torch.__version__.split("+")[0], date=date.today().isoformat())
+    def git(*args): return subprocess.run(["git", "-C", str(Path(vfr_lib.__file__).parent), *args], capture_output=True, text=True, timeout=10)
+    try: ours = git("ls-files", "--error-unmatch", "__init__.py").returncode == 0   # not just any repository around an environment
+    except (OSError, subprocess.SubprocessError): ours = False
+    commit = git("describe", "--always", "--dirty", "--exclude=*").stdout.strip() if ours else None
+    return dict(vfr_lib=vfr_lib.__version__, commit=commit, torch=torch.__version__.split("+")[0], date=date.today().isoformat())
 
 # %% ../nbs/25_evaluation.ipynb #78c62861
 def encode_videos(encoder, # an `Encoder`
@@ -84,7 +87,7 @@ def encode_videos(encoder, # an `Encoder`
     vectors = []
     for it in tqdm(data.items, disable=not progress, desc="videos"):
         step = max(probe(it.path).duration / frames, 1e-3)
-        mean = encoder.encode_images([f.image for f in iter_frames(it.path, step)][:frames]).mean(0)
+        mean = encoder.encode_images([f.image for f in islice(iter_frames(it.path, step), frames)]).mean(0)
         vectors.append(mean / np.linalg.norm(mean))
     return np.stack(vectors), encoder.encode_texts(texts), np.array(owner)
 
@@ -98,14 +101,17 @@ def evaluate(data, # a `CaptionedImages` split
     "Retrieval in both directions over the full gallery of `data`, a `RetrievalReport`."
     if not len(data): raise VfrError(f"{data!r} holds nothing to measure")
     encoder, videos = load_encoder(encoder), data.kind == "videos"
-    overlap = shared_with(train, data) if train is not None else None   # a missing picture shows before the long part
+    overlap = shared_with(train, data) if train is not None and data.published else None   # before the long part, for what it may find
     images, sentences, owner = encode_videos(encoder, data, frames, progress) if videos else encode_pairs(encoder, data, batch_size, progress)
-    t2i, mine = ranks(sentences, images, owner), owner == np.arange(len(data))[:, None]
-    i2t = ranks(images, sentences, mine)
+    t2i = ranks(sentences, images, owner)
+    i2t = np.concatenate([ranks(images[i:i + 512], sentences, owner == np.arange(i, min(i + 512, len(data)))[:, None]) for i in range(0, len(data), 512)])
     protocol = RetrievalReport.protocol + (f"; a video is the mean of {frames} frame vectors" if videos else "")
-    unique = len({hashlib.sha1(it.path.read_bytes()).digest() for it in data.items})
+    if not data.published: protocol += f"; not the published split ({data.source}), so the encoder may have learned from these {data.kind}"
+    unique = _unique(data)
     return RetrievalReport(data.name, data.split, len(data), len(sentences), encoder.name, _scores(t2i, owner), _scores(i2t, np.arange(len(data))), protocol,
                            unique, overlap, {f"R@{k}": chance(len(data), k) for k in (1, 5, 10)}, gallery_curve(t2i, len(data)), data.source, weights_digest(encoder), measured())
+
+def _unique(data): return len({hashlib.sha1(it.path.read_bytes()).digest() for it in data.items})
 
 def shared_with(train, data):
     "How many files of `data` are in `train` under the same name or with the same bytes, and how many are near-duplicates."
@@ -120,6 +126,7 @@ def in_batch_report(data, # a `CaptionedImages` split
                     batch=64, # (picture, caption) pairs in a batch, the whole gallery of each caption
                     seed=0, progress=False):
     "Retrieval among the pairs of a shuffled batch, as a `RetrievalReport` that says so; never compare it with a full gallery."
+    if len(data.captions[0]) < batch: raise VfrError(f"{data!r} has fewer than {batch} captions: no batch of {batch} can be formed")
     encoder = load_encoder(encoder)
     images, sentences, owner = encode_pairs(encoder, data, progress=progress)
     order = np.random.default_rng(seed).permutation(len(owner))
@@ -128,8 +135,7 @@ def in_batch_report(data, # a `CaptionedImages` split
         pick = order[i:i + batch]
         same = owner[pick][:, None] == owner[pick]   # a picture may be there twice, with two captions
         t2i.append(ranks(sentences[pick], images[owner[pick]], same)); i2t.append(ranks(images[owner[pick]], sentences[pick], same)); groups.append(owner[pick])
-    if not t2i: raise VfrError(f"{data!r} has fewer than {batch} captions: no batch of {batch} can be formed")
     groups = np.concatenate(groups)
     return RetrievalReport(data.name, data.split, batch, len(groups), encoder.name, _scores(np.concatenate(t2i), groups), _scores(np.concatenate(i2t), groups),
-                           f"in-batch, N={batch}, {data.split} pictures: not comparable with a full gallery", len(data), None,
+                           f"in-batch, N={batch}, {data.split} pictures: not comparable with a full gallery", _unique(data), None,
                            {f"R@{k}": chance(batch, k) for k in (1, 5, 10)}, [], data.source, weights_digest(encoder), measured())

@@ -27,16 +27,16 @@ def photo_clip(path, # file to write
                seconds, # how long each scene lasts, floats
                size=(320, 240), # (width, height) of the video in pixels
                fps=10):
-    "Write an H.264 clip of photographs under a slow camera; returns the scenes' (start, end) in seconds, float array (n, 2)."
+    "Write an H.264 clip of photographs under a slow camera; returns the times of the scenes' first and last frames, float array (n, 2)."
     frames = [round(s * fps) for s in seconds]
     scenes = [(open_image(it.path).resize(size), n / fps) for it, n in zip(items, frames)]
     make_clip(path, scenes, fps, size)
-    ends = np.cumsum(frames) / fps
-    return np.stack([ends - np.array(frames) / fps, ends], 1)
+    ends = np.cumsum(frames)
+    return np.stack([ends - frames, ends - 1], 1) / fps
 
 # %% ../nbs/35_localisation.ipynb #b71b11d4
 def seconds_off(times, # float array (n,) or (n, k): answers in seconds
-                scenes): # float array (n, 2): true (start, end)
+                scenes): # float array (n, 2): the times of the true scene's first and last frames
     "Distance from each answer to its scene in seconds, 0 inside; an array like `times`."
     times, scenes = np.asarray(times, float), np.asarray(scenes, float)
     start, end = (scenes[:, i].reshape(-1, *[1] * (times.ndim - 1)) for i in (0, 1))
@@ -63,8 +63,9 @@ class LocalisationReport:
     chance: dict       # of five random times
     centre: dict       # of the middle of the clip
     protocol: str = ""
-    weights: str = ""
-    measured: dict = field(default_factory=dict)
+    source: str = ""   # where captions and split come from
+    weights: str = ""  # see `weights_digest`
+    measured: dict = field(default_factory=dict, repr=False)
 
     def to_json(self): return json.dumps(asdict(self))
 
@@ -81,11 +82,10 @@ def locate(data, # a `CaptionedImages` split of pictures
            every=1.0, # seconds between the frames that are looked at
            seed=0, progress=False):
     "Build clips from the split's pictures, ask for one caption of each, and measure the answers: a `LocalisationReport`."
-    if not len(data): raise VfrError(f"{data!r} holds nothing to measure")
+    if len(data) < 2: raise VfrError(f"{data!r} is too small to measure on")
     if scenes < 2: raise VfrError(f"a clip of {scenes} scene leaves nothing to tell apart: use 2 or more")
     encoder, rng = load_encoder(encoder), np.random.default_rng(seed)
-    order = rng.permutation(len(data))
-    parts = [order[i:i + scenes] for i in range(0, len(order), scenes)]
+    parts = np.array_split(rng.permutation(len(data)), -(-len(data) // scenes))
     off = {"found": [], "chance": [], "centre": []}
     total = 0.
     for part in tqdm(parts, disable=not progress, desc="clips"):
@@ -97,9 +97,9 @@ def locate(data, # a `CaptionedImages` split of pictures
         off["centre"].append(seconds_off(np.full(answers.shape, end / 2), truth))
         total += end
     scores = {name: localisation_scores(np.concatenate(o)) for name, o in off.items()}
-    protocol = (f"scenes of 2 to 4 s, {len(parts[0])} a clip, slow camera, 320x240 H.264 at 10 frames per second, one frame per {every:g} s looked at, one random caption per scene, seed {seed}")
+    protocol = (f"scenes of 2 to 4 s, {len(parts[0])} a clip, stretched to fill the frame, slow camera, 320x240 H.264 at 10 frames per second, one frame per {every:g} s looked at, one random caption per scene, seed {seed}")
     return LocalisationReport(data.name, data.split, len(parts), len(parts[0]), len(data), round(total, 1), encoder.name, scores["found"], scores["chance"], scores["centre"],
-                              protocol, weights_digest(encoder), measured())
+                              protocol, data.source, weights_digest(encoder), measured())
 
 def _ask(items, queries, seconds, encoder, every):
     "(answers (n, 5) in seconds, true scenes (n, 2), the clip's end) through the same steps as `find`."

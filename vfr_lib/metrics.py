@@ -26,6 +26,7 @@ def ranks(queries, # float array (q, d), one row per query, L2-normalised
         if not np.isfinite(scores).all(): raise VfrError("some vectors are not finite numbers (NaN or infinite): the encoder is broken, and no rank can be given")
         right = correct[a:a + chunk]
         if right.ndim == 1: right = np.arange(len(gallery)) == right[:, None]
+        if not right.any(1).all(): raise VfrError(f"query {a + int(right.any(1).argmin())} has no right answer in the gallery of {len(gallery)}: no rank can be given")
         best = np.where(right, scores, -np.inf).max(1, keepdims=True)
         better = ((scores > best) & ~right).sum(1)
         tied = ((scores == best) & ~right).sum(1)
@@ -69,7 +70,7 @@ def expected_recall(ranks, # float array (q,), ranks in a gallery of `full`
                     full, # size of that gallery
                     size, # of the smaller gallery: the right picture and size - 1 others, drawn at random
                     k=1):
-    "Expected recall at k in percent in random galleries of `size`; exact, for one right answer per query."
+    "Expected recall at k in percent in random galleries of `size`, for one right answer per query; exact where there are no ties."
     from scipy.stats import hypergeom
     if not 1 <= size <= full: raise VfrError(f"a gallery of {size} cannot be drawn from one of {full}")
     better = np.asarray(ranks) - 1
@@ -77,8 +78,8 @@ def expected_recall(ranks, # float array (q,), ranks in a gallery of `full`
 
 def gallery_curve(ranks, full, k=1):
     "[(size, recall at k in percent)] for galleries of 16, 32, 64, ... and the full one."
-    sizes = [s for s in (2 ** i for i in range(4, 30)) if s < full] + [full]
-    return [(s, round(expected_recall(ranks, full, s, k), 2)) for s in sizes]
+    sizes = [s for s in (2 ** i for i in range(4, 30)) if s < full]
+    return [*((s, round(expected_recall(ranks, full, s, k), 2)) for s in sizes), (full, round(recall_at_k(ranks, k), 2))]
 
 def chance(gallery, k=1):
     "Recall at k in percent of guessing, one right answer in the gallery."
