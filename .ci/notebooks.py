@@ -24,7 +24,9 @@ def run(path):
     with working_directory(path.parent):
         CaptureShell(path, mpl_format="png").run_all(processed, exc_stop=True, preproc=skip)
     for keep, ran, left in zip(stored.cells, processed.cells, skipped):
-        if not left: keep["outputs"] = [o for o in ran.outputs if o.get("name") != "stderr"]   # progress bars hold timings
+        if left: continue
+        forget = "forget" in (getattr(ran, "directives_", None) or {})   # pictures that are not ours to keep
+        keep["outputs"] = [] if forget else [o for o in ran.outputs if o.get("name") != "stderr"]   # progress bars hold timings
     write_nb(stored, path)
     nbdev_clean.__wrapped__(str(path))
 

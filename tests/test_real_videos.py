@@ -44,3 +44,16 @@ def test_damaged_file_keeps_its_good_frames(vfr, data):
 def test_unusual_files_are_searched(vfr, data, name):
     r = vfr("find", data / "videos" / name, "a person", "--json")
     assert r.returncode == 0 and json.loads(r.stdout) and r.stderr == "", r.stderr
+
+
+def test_skipping_leaves_every_picture_as_a_full_decode_has_it(data):
+    from vfr_lib.frames import _among_all, _as_planned, _picture, _Unplanned, check_step
+    planned = []
+    for path in sorted((data / "videos").iterdir()):
+        if path.name == "empty.webm": continue
+        for every in (1, 0.25):
+            try: mine = [(stamp, hash(_picture(f).tobytes())) for f, stamp, _ in _as_planned(path, check_step(every))]
+            except _Unplanned: continue   # `iter_frames` then decodes every frame
+            assert mine == [(stamp, hash(_picture(f).tobytes())) for f, stamp, _ in _among_all(path, check_step(every))], path.name
+            planned.append(path.name)
+    assert len(set(planned)) >= 18 and "corrupted.mp4" not in planned

@@ -101,8 +101,9 @@ def sample(out):
 @click.option("--split", help="What to measure on.  [default: test; msrvtt: 1k-A]")
 @click.option("--encoder", default="embedded", show_default=True, metavar="NAME", help="'embedded', a folder, or a hub id.")
 @click.option("--in-batch", type=click.IntRange(2), metavar="N", help="Rank among N pairs of a batch only, to compare with systems that do; not an honest figure.")
+@click.option("--pictures", type=click.IntRange(2), metavar="N", help="With --in-batch: take N pictures of the split, drawn at random.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def evaluate(dataset, root, split, encoder, in_batch, as_json):
+def evaluate(dataset, root, split, encoder, in_batch, pictures, as_json):
     """Measure ENCODER on DATASET's split in folder ROOT, over the full gallery, with its protocol.
 
     'moments' builds clips from Flickr8k's photographs in ROOT and measures how far off the times are that a sentence gets.
@@ -111,10 +112,11 @@ def evaluate(dataset, root, split, encoder, in_batch, as_json):
     read = datasets.flickr8k if dataset == "moments" else getattr(datasets, dataset)
     data, seen = read(root, split or ("1k-A" if dataset == "msrvtt" else "test")), sys.stderr.isatty()
     if in_batch and dataset in ("msrvtt", "moments"): raise VfrError(f"--in-batch is for data of pictures, not for {dataset}")
+    if pictures and not in_batch: raise VfrError("--pictures is for --in-batch: a full gallery takes all pictures")
     if dataset == "moments":
         from vfr_lib.localisation import locate
         report = locate(data, encoder, progress=seen)
-    elif in_batch: report = evaluation.in_batch_report(data, encoder, in_batch, progress=seen)
+    elif in_batch: report = evaluation.in_batch_report(data, encoder, in_batch, pictures, progress=seen)
     else: report = evaluation.evaluate(data, encoder, progress=seen, train=_training_split(read, root, data))
     click.echo(report.to_json() if as_json else report._repr_markdown_())
 

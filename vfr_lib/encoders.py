@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['EncoderConfig', 'to_rgb', 'to_pixels', 'normalise', 'as_input', 'ImageEncoder', 'TextEncoder', 'ProjectionHead',
-           'Encoder', 'encode_pairs', 'DualEncoder', 'toy_tokenizer', 'toy_encoder', 'distilbert_from_bert',
-           'image_backbone', 'text_backbone', 'build_encoder', 'save_encoder', 'read_encoder', 'reconfigured',
-           'HubEncoder', 'save_toy_clip', 'load_encoder']
+           'Encoder', 'encode_pairs', 'gains_by_bf16', 'DualEncoder', 'toy_tokenizer', 'toy_encoder',
+           'distilbert_from_bert', 'image_backbone', 'text_backbone', 'build_encoder', 'save_encoder', 'read_encoder',
+           'reconfigured', 'HubEncoder', 'save_toy_clip', 'load_encoder']
 
 # %% ../nbs/21_encoders.ipynb #e7c81079
 import contextlib, functools, json, logging, math, os, shutil, socket, sys, urllib.request, uuid
@@ -140,7 +140,10 @@ class Encoder:
             if not isinstance(t, str) or not t.strip():
                 raise VfrError(f"{t!r} is not a sentence: type what should be seen, e.g. \"a dog catches a frisbee\"")
             if self._too_long(t): warn(f"the text is longer than the encoder's {self.max_length} tokens and was cut: {t[:40]!r}...")
-        return self._batched(self._texts, texts, batch_size)
+        order = np.argsort([len(t) for t in texts], kind="stable").astype(int)   # sentences of a batch are padded to its longest
+        out = np.empty((len(texts), self.dim), np.float32)
+        out[order] = self._batched(self._texts, [texts[i] for i in order], batch_size)
+        return out
 
     def _batched(self, encode, items, batch_size):
         if batch_size < 1: raise VfrError(f"batch size must be at least 1, not {batch_size}")
@@ -161,7 +164,15 @@ def encode_pairs(encoder, # an `Encoder`
     images = np.concatenate([encoder.encode_images([open_image(it.path) for it in b], batch_size) for b in batches])
     return images, encoder.encode_texts(texts), np.array(owner)
 
-# %% ../nbs/21_encoders.ipynb #34c5628c
+# %% ../nbs/21_encoders.ipynb #cfb2c934
+@functools.cache
+def gains_by_bf16(device): # a torch device
+    "Whether convolutions in bfloat16 are faster there: processors and GPUs with instructions for it."
+    if device.type == "cuda": return torch.cuda.is_bf16_supported(including_emulation=False)
+    flags = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("bf16"))
+
+# %% ../nbs/21_encoders.ipynb #69472c25
 class DualEncoder(nn.Module, Encoder):
     "Image and text encoder with their heads; made by `load_encoder` or `build_encoder`."
     def __init__(self, config, # an `EncoderConfig`
@@ -195,12 +206,13 @@ class DualEncoder(nn.Module, Encoder):
 
     def _images(self, images):
         pixels = to_pixels(images, self.config).to(self.device)
-        seen = [self.image_head(self.image(as_input(p, self.config))) for p in self.views(pixels)]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=gains_by_bf16(self.device)):
+            seen = [self.image_head(self.image(as_input(p, self.config))) for p in self.views(pixels)]
         return seen[0] if len(seen) == 1 else sum(F.normalize(v.float(), dim=1) for v in seen)
     def _texts(self, texts): return self.text_head(self.text(*self.tokens(texts)))
     def _too_long(self, text): return bool(self.tokenizer.encode(text).overflowing)
 
-# %% ../nbs/21_encoders.ipynb #69472c25
+# %% ../nbs/21_encoders.ipynb #be7ae142
 def toy_tokenizer(words=()): # words it knows beyond the special tokens
     "A whole-word `tokenizers.Tokenizer` for small experiments, with BERT's special tokens."
     from tokenizers import models, normalizers, pre_tokenizers, processors
@@ -215,7 +227,7 @@ def toy_encoder(words=("a", "red", "green", "blue", "wall"), **settings): # sett
     text = dict(vocab_size=len(words) + 4, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=64)
     return DualEncoder(EncoderConfig(**{**dict(image_size=64, max_length=16, text=text), **settings}), toy_tokenizer(words), "toy").eval()
 
-# %% ../nbs/21_encoders.ipynb #2dabb430
+# %% ../nbs/21_encoders.ipynb #d385acdc
 def distilbert_from_bert(bert): # a transformers `BertModel`
     "(settings, state dict) of a DistilBertModel that computes the same last hidden states for single sentences."
     c, old = bert.config, bert.state_dict()
@@ -234,7 +246,7 @@ def distilbert_from_bert(bert): # a transformers `BertModel`
             for a, b in names.items(): new[f"transformer.layer.{i}.{b}.{end}"] = old[f"encoder.layer.{i}.{a}.{end}"]
     return settings, new
 
-# %% ../nbs/21_encoders.ipynb #7117946b
+# %% ../nbs/21_encoders.ipynb #024451f9
 def _hub_answers():
     "Whether the model hub can be reached; behind a proxy we have to believe so."
     from huggingface_hub import constants
@@ -261,7 +273,7 @@ def _fetching(source, what):
         raise VfrError(f"{what} could not be loaded: {reason}. Check the {'folder' if local else 'name and the network'}, or use encoder='embedded', which needs neither.", "network") from e
     finally: transformers_logging.set_verbosity(loud)
 
-# %% ../nbs/21_encoders.ipynb #18317879
+# %% ../nbs/21_encoders.ipynb #8f944ee6
 def image_backbone(source="imagenet"): # `imagenet` for torchvision's weights, or a .safetensors or .pth file in torchvision's layout
     "State dict of a ResNet-50 without its last layer, float32."
     if source == "imagenet":
@@ -290,7 +302,7 @@ def text_backbone(source="distilbert-base-uncased"): # a hub id or a local folde
     else: raise VfrError(f"{source!r} is a {model.config.model_type}: the text half must be a DistilBERT or a BERT")
     return settings, state, tokenizer.backend_tokenizer
 
-# %% ../nbs/21_encoders.ipynb #024451f9
+# %% ../nbs/21_encoders.ipynb #05528ad8
 def build_encoder(image_weights="imagenet", # see `image_backbone`
                   text_weights="distilbert-base-uncased", # see `text_backbone`
                   name="resnet50-distilbert", device=None,
@@ -304,7 +316,7 @@ def build_encoder(image_weights="imagenet", # see `image_backbone`
         raise VfrError(f"{image_weights} does not fit a ResNet-50 in torchvision's layout: {str(e).splitlines()[1].strip()[:120]}") from None
     return model.to(pick_device(device), memory_format=torch.channels_last).eval()
 
-# %% ../nbs/21_encoders.ipynb #05528ad8
+# %% ../nbs/21_encoders.ipynb #a208df05
 def _quantise(w):
     "int8 rows and their scales: `w ~ q * scale`."
     scale = w.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
@@ -328,7 +340,7 @@ def _unpack(tensors):
         else: out[k] = v.float() if v.is_floating_point() else v
     return out
 
-# %% ../nbs/21_encoders.ipynb #8dc2680c
+# %% ../nbs/21_encoders.ipynb #2ef702ca
 _FORMAT = "vfr_lib dual encoder 1"
 
 def save_encoder(model, # a `DualEncoder`
@@ -363,7 +375,7 @@ def _swap(new, folder):
     except OSError: os.replace(aside, folder); raise
     shutil.rmtree(aside, ignore_errors=True)
 
-# %% ../nbs/21_encoders.ipynb #a208df05
+# %% ../nbs/21_encoders.ipynb #15c882d2
 def read_encoder(folder, device=None):
     "The `DualEncoder` that `save_encoder` wrote; VfrError where it is damaged or of another kind."
     folder = Path(folder)
@@ -404,7 +416,7 @@ def _no_init():
     finally:
         for n, f in old.items(): setattr(nn.init, n, f)
 
-# %% ../nbs/21_encoders.ipynb #e565a2b7
+# %% ../nbs/21_encoders.ipynb #dbd6b28c
 class HubEncoder(Encoder):
     "A CLIP-class model through transformers (CLIP, SigLIP, SigLIP 2, ...), from a hub id or a local folder."
     def __init__(self, source, device=None):
@@ -436,7 +448,7 @@ class HubEncoder(Encoder):
     @staticmethod
     def _tensor(out): return out if isinstance(out, torch.Tensor) else out.pooler_output
 
-# %% ../nbs/21_encoders.ipynb #dbd6b28c
+# %% ../nbs/21_encoders.ipynb #e070f49b
 def save_toy_clip(folder, kind="clip"): # `clip` or `siglip`
     "Write a tiny untrained CLIP or SigLIP model with its processors, in the hub's layout; returns the folder."
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTokenizerFast
@@ -456,7 +468,7 @@ def save_toy_clip(folder, kind="clip"): # `clip` or `siglip`
     for part in (model, processor, tokenizer): part.save_pretrained(folder)
     return Path(folder)
 
-# %% ../nbs/21_encoders.ipynb #14ac9032
+# %% ../nbs/21_encoders.ipynb #75f1e56b
 _EMBEDDED = Path(__file__).parent / "embedded" if "__file__" in globals() else Path("../vfr_lib/embedded")
 
 @functools.lru_cache(maxsize=2)

@@ -7,7 +7,7 @@ __all__ = ['RetrievalReport', 'weights_digest', 'measured', 'encode_videos', 'ev
 
 # %% ../nbs/25_evaluation.ipynb #1a1a3d2f
 import functools, hashlib, json, subprocess
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -124,8 +124,12 @@ def shared_with(train, data):
 def in_batch_report(data, # a `CaptionedImages` split
                     encoder="embedded", # a name for `load_encoder`, or an encoder
                     batch=64, # (picture, caption) pairs in a batch, the whole gallery of each caption
+                    pictures=None, # so many of them, drawn at random; None takes all
                     seed=0, progress=False):
     "Retrieval among the pairs of a shuffled batch, as a `RetrievalReport` that says so; never compare it with a full gallery."
+    if pictures and pictures < len(data):
+        drawn = np.random.default_rng(seed).choice(len(data), pictures, replace=False)
+        data = replace(data, items=[data[i] for i in drawn])
     if len(data.captions[0]) < batch: raise VfrError(f"{data!r} has fewer than {batch} captions: no batch of {batch} can be formed")
     encoder = load_encoder(encoder)
     images, sentences, owner = encode_pairs(encoder, data, progress=progress)
@@ -137,5 +141,5 @@ def in_batch_report(data, # a `CaptionedImages` split
         t2i.append(ranks(sentences[pick], images[owner[pick]], same)); i2t.append(ranks(images[owner[pick]], sentences[pick], same)); groups.append(owner[pick])
     groups = np.concatenate(groups)
     return RetrievalReport(data.name, data.split, batch, len(groups), encoder.name, _scores(np.concatenate(t2i), groups), _scores(np.concatenate(i2t), groups),
-                           f"in-batch, N={batch}, {data.split} pictures: not comparable with a full gallery", _unique(data), None,
+                           f"in-batch, N={batch}, {len(data)} {data.split} pictures: not comparable with a full gallery", _unique(data), None,
                            {f"R@{k}": chance(batch, k) for k in (1, 5, 10)}, [], data.source, weights_digest(encoder), measured())

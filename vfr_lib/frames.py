@@ -7,6 +7,8 @@ __all__ = ['VideoInfo', 'probe', 'check_step', 'iter_frames', 'frame_times', 'fr
 
 # %% ../nbs/11_frames.ipynb #ec63f709
 import math, os
+from array import array
+from bisect import bisect_left
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -137,9 +139,13 @@ def check_step(every):
         raise VfrError(f"the sampling step must be a positive number of seconds, not {every!r}: try 1")
     return Fraction(repr(step))
 
-def _sampled(path, every):
-    "Yield (PyAV frame, its timestamp, the container's start) for each step."
-    step, damage, found, due = check_step(every), [], False, Fraction(0)
+def _next_due(stamp, zero, step):
+    "The first step that a frame of this timestamp does not serve."
+    return (max(stamp - zero, Fraction(0)) // step + 1) * step
+
+def _among_all(path, step, after=None):
+    "Decode every frame; yield (PyAV frame, its timestamp, the container's start) for each step, those beyond `after` only."
+    damage, found, due = [], False, Fraction(0)
     with _open(path) as (container, stream):
         zero = _zero(container)
         stamp, backwards = Fraction(-1 << 40), 0
@@ -147,12 +153,83 @@ def _sampled(path, every):
             backwards += f.pts * f.time_base < stamp
             stamp = f.pts * f.time_base
             if stamp - zero < due: continue
-            found, due = True, (max(stamp - zero, Fraction(0)) // step + 1) * step
-            yield f, stamp, zero
+            found, due = True, _next_due(stamp, zero, step)
+            if after is None or stamp > after: yield f, stamp, zero
         if not found: raise _no_frames(path, stream.codec_context.name)
         if backwards: warn(f"the times of {path} run backwards {backwards} times: some frames were left out; convert it to mp4 for all of them")
         alone = stream.duration or not container.streams.audio   # else the sound may be what lasts longer
         _report(path, damage, zero, stamp - zero, _declared_end(container, stream, zero) if alone else None)
+
+# %% ../nbs/11_frames.ipynb #f8ca6a6e
+class _Plan:
+    "Which packets of a file have to be decoded for a sampling step, found without decoding."
+    def __init__(self, container, stream, step):
+        self.zero, self.tick = _zero(container), stream.time_base
+        times, hidden, keys = array("q"), set(), []
+        for i, p in enumerate(p for p in container.demux(stream) if p.size):
+            if p.pts is None or p.is_corrupt: raise _Unplanned
+            if p.is_keyframe or not i: keys.append(i)
+            if p.is_discard: hidden.add(p.pts)
+            times.append(p.pts)
+        self.shown = array("q", sorted(set(times) - hidden) if hidden else sorted(times))
+        if not self.shown: raise _Unplanned
+        self.wanted = list(self._wanted(step))
+        self.needed = self._needed(times, keys, set(self.wanted))
+
+    def _wanted(self, step):
+        due, k = Fraction(0), 0
+        while (k := bisect_left(self.shown, math.ceil((due + self.zero) / self.tick), k)) < len(self.shown):
+            yield self.shown[k]
+            due = _next_due(self.shown[k] * self.tick, self.zero, step)
+
+    @staticmethod
+    def _needed(times, keys, wanted):
+        needed = bytearray(len(times))
+        for first, end in zip(keys, [*keys[1:], len(times)]):
+            if first and min(times[first:end]) < times[first]: return bytearray(b"\1" * len(times))   # an open group
+            stop = max((i + 1 for i in range(first, end) if times[i] in wanted), default=first)
+            needed[first:stop] = b"\1" * (stop - first)
+        return needed
+
+    def shows(self, pts):
+        k = bisect_left(self.shown, pts)
+        return k < len(self.shown) and self.shown[k] == pts
+
+class _Unplanned(Exception): "The packets do not say what the frames are: every frame has to be decoded."
+
+def _as_planned(path, step):
+    "What `_among_all` yields, with as little decoding as possible; _Unplanned as soon as a frame is not the one that was foretold."
+    try:
+        with _open(path) as (container, stream): plan = _Plan(container, stream, step)
+    except av.FFmpegError: raise _Unplanned from None
+    wanted, last = iter(plan.wanted), None
+    want, every_one = next(wanted), set(plan.wanted)
+    with _open(path) as (container, stream):
+        alone = stream.duration or not container.streams.audio
+        declared, i = _declared_end(container, stream, plan.zero) if alone else None, -1
+        for packet in container.demux(stream):
+            i += bool(packet.size)
+            if packet.size and not plan.needed[i]: continue
+            stream.codec_context.skip_frame = "DEFAULT" if packet.pts in every_one or not packet.size else "NONREF"
+            try: frames = packet.decode()
+            except av.FFmpegError: raise _Unplanned from None
+            for f in frames:
+                if f.pts is None or f.is_corrupt or not plan.shows(f.pts) or f.pts > want or (last is not None and f.pts <= last): raise _Unplanned
+                last = f.pts
+                if f.pts < want: continue
+                yield f, f.pts * plan.tick, plan.zero
+                want = next(wanted, None)
+                if want is None: return _report(path, [], plan.zero, plan.shown[-1] * plan.tick - plan.zero, declared)
+    raise _Unplanned
+
+def _sampled(path, every):
+    "Yield (PyAV frame, its timestamp, the container's start) for each step."
+    step, last = check_step(every), None
+    try:
+        for sample in _as_planned(path, step):
+            yield sample
+            last = sample[1]
+    except _Unplanned: yield from _among_all(path, step, last)
 
 def iter_frames(path, # a video file
                 every=1.0, # seconds between samples
@@ -160,13 +237,13 @@ def iter_frames(path, # a video file
     "Yield a `Frame` for every step 0, every, 2*every, ...: the first at or after it. VfrError where none can be decoded."
     for f, stamp, zero in _sampled(path, every): yield Frame(_picture(f, width), float(stamp - zero), stamp)
 
-# %% ../nbs/11_frames.ipynb #764dd892
+# %% ../nbs/11_frames.ipynb #cd99bd2b
 def frame_times(path, # a video file
                 every=1.0): # seconds between samples
     "The times of the frames that `iter_frames` would yield, floats in seconds."
     return [float(stamp - zero) for _, stamp, zero in _sampled(path, every)]
 
-# %% ../nbs/11_frames.ipynb #e6188486
+# %% ../nbs/11_frames.ipynb #098e2e76
 def frame_at(path, # a video file
              time, # seconds, as in `Frame.time`
              width=None): # scale down to this many pixels
@@ -186,7 +263,7 @@ def frame_at(path, # a video file
                 if stamp >= target: return Frame(_picture(f, width), float(stamp - zero), stamp)
     raise VfrError(f"{path} has no frame at or after {hms(time, 3)}")
 
-# %% ../nbs/11_frames.ipynb #a0a37ee2
+# %% ../nbs/11_frames.ipynb #f625322d
 def open_video(video, # a path, an http(s) link, or `sample`
                progress=None): # for a download, see `download`
     "(what to call it, the file to open) for whatever the user means by a video."
