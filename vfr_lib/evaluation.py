@@ -20,7 +20,7 @@ from .core import VfrError
 from .datasets import duplicates
 from .encoders import DualEncoder, encode_pairs, load_encoder
 from .frames import iter_frames, probe
-from .metrics import bootstrap_ci, chance, gallery_curve, mean_rank, ranks, recall_at_k, summary
+from .metrics import bootstrap_ci, chance, gallery_curve, mean_rank, ranks, summary
 
 # %% ../nbs/25_evaluation.ipynb #3055b182
 @dataclass

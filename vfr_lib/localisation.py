@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from .clips import make_clip
 from .core import VfrError
-from .datasets import CaptionedImages, open_image
+from .datasets import open_image
 from .embedding import embed_frames
 from .encoders import load_encoder
 from .evaluation import measured, weights_digest
