@@ -287,7 +287,7 @@ def frame_at(path, # a video file
 
 # %% ../nbs/11_frames.ipynb #f625322d
 class Sampler:
-    "The frames of `iter_frames` in pieces that can be decoded in any order; what is said about the file, it says once."
+    "The frames of `iter_frames` in pieces that can be decoded in any order."
     def __init__(self, path, # a video file
                  every=1.0, # seconds between samples
                  width=None, # scale frames down to this many pixels; None keeps their size
@@ -318,6 +318,11 @@ class Sampler:
             for sample in _as_planned(self.path, self._plan, [g for i in pieces for g in self.pieces[i]], self.stop): yield next(indices), _frame(sample, self.width)
         except _Unplanned: raise VfrError(f"{self.path} has other frames than its packets say: read it with iter_frames", "unplanned") from None
 
+    def report(self):
+        "Warn about what the file declares and does not have, once everything was read."
+        p = self._plan
+        _report(self.path, [], p.zero, p.shown[-1] * p.tick - p.zero, p.declared)
+
     def keyframes(self, n):
         "Yield up to `n` keyframes as `Frame`, spread over the video; damaged ones are left out."
         keys, p = (self._plan.keys if self._plan else []), self._plan
@@ -336,13 +341,13 @@ class Sampler:
 
 # %% ../nbs/11_frames.ipynb #eb544d68
 def open_video(video, # a path, an http(s) link, or `sample`
-               progress=None): # for a download, see `download`
+               progress=None, stop=None): # for a download, see `download`
     "(what to call it, the file to open) for whatever the user means by a video."
     text = os.fspath(video) if isinstance(video, (str, os.PathLike)) else ""
     if not text.strip(): raise VfrError(f"{video!r} is not a video: give a path, an http(s) link, or 'sample'")
     if text == "sample": return (str(sample_clip()),) * 2
     if "://" not in text: return text, text
-    path = download(text, progress=progress).path
+    path = download(text, progress=progress, stop=stop).path
     try: probe(path)
     except VfrError as e:
         forget(path)
