@@ -6,7 +6,7 @@
 __all__ = ['Weights', 'TextInNumpy', 'ImagesInTorch', 'ImagesInOpenVino', 'measure_engines', 'ServedEncoder', 'serve']
 
 # %% ../nbs/26_serving.ipynb #146aaa24
-import functools, hashlib, importlib.metadata, importlib.util, json, os, platform, shutil, time
+import functools, hashlib, importlib.metadata, importlib.util, json, os, platform, shutil, sys, time
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +89,7 @@ class TextInNumpy:
 class ImagesInTorch:
     "The image half of a `DualEncoder` with its batch normalisation folded away: squares uint8 (n, s, s, 3) -> float32 (n, dim)."
     def __init__(self, weights, config, device=None):
+        if "torch" not in sys.modules: os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")   # idle threads sleep: the decoder needs the processor too
         import torch
         from torch.nn.utils.fusion import fuse_conv_bn_eval as fuse
         from vfr_lib.core import pick_device
@@ -109,11 +110,12 @@ class ImagesInTorch:
         self.dtype, self.name = (torch.bfloat16, f"torch-bf16-{self.device.type}") if half else (torch.float32, f"torch-f32-{self.device.type}")
         self.net = net.to(self.device, self.dtype, memory_format=torch.channels_last)
         self.head = self.head.to(self.device)
+        mean, std = (torch.tensor(v, device=self.device).view(1, 3, 1, 1) for v in (config.mean, config.std))
+        self.gain, self.shift = 1 / (255 * std), mean / std
 
     def __call__(self, squares):
-        from vfr_lib.encoders import normalise
         with self.torch.inference_mode():
-            x = normalise(self.torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2), self.config).to(self.dtype, memory_format=self.torch.channels_last)
+            x = self.torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2).float().mul_(self.gain).sub_(self.shift).to(self.dtype, memory_format=self.torch.channels_last)
             return self.head(self.net(x).float()).cpu().numpy()
 
 # %% ../nbs/26_serving.ipynb #6ff0fe6a
@@ -203,7 +205,7 @@ def _choices(ranges):
     return {**({"openvino-int8": dict(ranges=ranges, half=half)} if ranges else {}), **({"openvino-bf16": dict(half=True)} if half else {}), "openvino-f32": {}}
 
 def measure_engines(weights, config, ranges, rounds=3):
-    "Seconds per picture of every OpenVINO engine that gives the right vectors, as {name: seconds}."
+    "Processor seconds per picture of every OpenVINO engine that gives the right vectors, as {name: seconds}."
     squares, seconds, right = _probes(config.image_size), {}, None
     for name, settings in reversed(_choices(ranges).items()):   # plain floats first: they say what is right
         engine, best = ImagesInOpenVino(weights, config, **settings), np.inf
@@ -211,8 +213,8 @@ def measure_engines(weights, config, ranges, rounds=3):
         right = v if right is None else right
         if (v * right).sum(1).min() < 0.95: continue
         for _ in range(rounds):
-            start = time.perf_counter(); engine(squares)
-            best = min(best, time.perf_counter() - start)
+            start = time.process_time(); engine(squares)
+            best = min(best, time.process_time() - start)
         seconds[name] = best / len(squares)
     return seconds
 
@@ -267,7 +269,8 @@ class ServedEncoder(Encoder):
         def fastest():
             seconds = measure_engines(self.weights, self.config, self.card.get("calibration"))
             return min(seconds, key=seconds.get)
-        return _remembered(f"{self.digest} openvino {version} {platform.machine()} {platform.processor()} {os.cpu_count()}", fastest)
+        able = " ".join(_choices(self.card.get("calibration")))
+        return _remembered(f"{self.digest} {able} {version} {platform.machine()} {platform.processor()} {os.cpu_count()}", fastest)
 
     def identity(self): return f"{self.digest} {sorted(vars(self.config).items())} {self.engine} {self.device} 1"
 
