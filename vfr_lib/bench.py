@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['bench_clip', 'opencv_loop', 'naive_vectors', 'ffmpeg_null', 'child_seconds', 'cpu_seconds', 'in_turn', 'ratio',
-           'check_frames', 'check_vectors', 'bench_frames', 'bench_pipeline', 'sample_of', 'bench_encoding',
-           'bench_query', 'bench_startup', 'bench_first_look', 'bench']
+           'plot_turns', 'check_frames', 'check_vectors', 'bench_frames', 'bench_pipeline', 'sample_of',
+           'bench_encoding', 'bench_query', 'bench_startup', 'bench_first_look', 'bench']
 
 # %% ../nbs/36_bench.ipynb #02d64815
 import importlib.util, json, os, resource, shutil, statistics, subprocess, sys, time
@@ -16,7 +16,7 @@ import numpy as np
 
 from .clips import cache_folder
 from .core import VfrError, opencv, write_whole
-from .embedding import embed_frames, embed_stages
+from .embedding import embed_frames, embed_stages, unchanged
 from .frames import Sampler, _among_all, _picture, check_step, frame_times, iter_frames, probe
 from .serving import ServedEncoder, serve
 from .vectors import EMBEDDED, to_squares, unit
@@ -144,7 +144,27 @@ def ratio(seconds, rival, ours):
     "Median over the rounds of rival / ours."
     return round(statistics.median(a / b for a, b in zip(seconds[rival], seconds[ours])), 3)
 
-# %% ../nbs/36_bench.ipynb #1c630d40
+# %% ../nbs/36_bench.ipynb #6570eec3
+def plot_turns(seconds, # from `in_turn`
+               rival, # the contestant that all others are compared with
+               floor=None, # seconds per round that nothing can go below: a dashed line
+               what="processor time"):
+    "Bars of seconds relative to the rival's median, with the spread over the rounds; a matplotlib figure."
+    from matplotlib.figure import Figure
+    names, base = [n for n in seconds if n != "floor"], statistics.median(seconds[rival])
+    floor = floor if floor is not None else statistics.median(seconds["floor"]) if "floor" in seconds else None
+    fig = Figure(figsize=(7, 0.5 + 0.42 * len(names)), layout="tight"); ax = fig.subplots()
+    for y, n in enumerate(names):
+        rel = sorted(s / base for s in seconds[n])
+        mid = statistics.median(rel)
+        ax.barh(y, mid, color="tab:grey" if n == rival else "tab:blue", xerr=[[mid - rel[0]], [rel[-1] - mid]], error_kw=dict(lw=1))
+        ax.text(rel[-1] + 0.02, y, f"{mid:.2f}" if n == rival else f"{mid:.2f}  ({1 / mid:.1f}x)", va="center", fontsize=8)
+    if floor: ax.axvline(floor / base, ls="--", c="k", lw=1); ax.text(floor / base, -0.75, "floor", ha="center", fontsize=7)
+    ax.set_yticks(range(len(names)), names); ax.invert_yaxis(); ax.set_xlim(0, 1.25 * max(max(s) for n, s in seconds.items() if n != "floor") / base)
+    ax.set_xlabel(f"{what}, {rival} = 1"); ax.spines[["top", "right"]].set_visible(False)
+    return fig
+
+# %% ../nbs/36_bench.ipynb #15639237
 def check_frames(path, every=1.0):
     "VfrError unless sampled frames and times are, bit for bit, those of a full decode; returns how many frames were compared."
     n = 0
@@ -166,7 +186,7 @@ def check_vectors(path, encoder, every=1.0):
     if len(naive) != len(plain): raise VfrError(f"the naive way has {len(naive)} frames, ours {len(plain)}")
     return round(float((naive * plain.vectors).sum(1).min()), 4)
 
-# %% ../nbs/36_bench.ipynb #887e0ea9
+# %% ../nbs/36_bench.ipynb #0c098ebe
 def bench_frames(path, every=1.0, rounds=3, others=False): # others: also ffmpeg, and torchcodec and decord where installed
     "{name: [processor seconds per round]} for one frame per step, after checking that ours are right."
     check_frames(path, every)
@@ -252,7 +272,7 @@ def bench_first_look(path):
     if p.wait(): raise VfrError("vfr find failed")
     return first, time.perf_counter() - start
 
-# %% ../nbs/36_bench.ipynb #0c098ebe
+# %% ../nbs/36_bench.ipynb #597d87e8
 def bench(video=None, # a video file to measure on; None makes clips of 360 and 720 lines
           quick=False, # one round on short clips, for a first impression
           progress=None): # called with what is being measured

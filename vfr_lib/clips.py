@@ -16,7 +16,7 @@ from PIL import Image, ImageColor
 from .core import VfrError, write_whole
 
 # %% ../nbs/01_clips.ipynb #c638398f
-def _scene_frames(what, n, size):
+def _scene_frames(what, n, size, camera=True):
     "`n` PIL pictures of `size` for one scene."
     if isinstance(what, str): what = ImageColor.getrgb(what)
     if isinstance(what, tuple):
@@ -26,7 +26,7 @@ def _scene_frames(what, n, size):
     w, h = photo.size
     cw, ch = (w, w * size[1] / size[0]) if w * size[1] < h * size[0] else (h * size[0] / size[1], h)   # the largest crop of the clip's shape
     for i in range(n):
-        part = i / max(1, n - 1)
+        part = i / max(1, n - 1) if camera else 0
         zoom = 1 - 0.12 * part
         x, y = (w - cw * zoom) * (0.3 + 0.4 * part), (h - ch * zoom) * (0.3 - 0.2 * part)
         yield photo.resize(size, Image.Resampling.BILINEAR, box=(x, y, x + cw * zoom, y + ch * zoom))
@@ -45,7 +45,8 @@ def make_clip(path, # file to write; its suffix chooses the container: .mp4, .mo
               size=(320, 180), # (width, height) in pixels, even numbers
               codec=None, # encoder name as FFmpeg has it; None takes VP9 for .webm and H.264 otherwise
               retime=None, # function of a frame's nominal time in seconds -> the time it gets, for late starts and holes
-              options=None): # of the encoder, e.g. {"g": "30"}
+              options=None, # of the encoder, e.g. {"g": "30"}
+              camera=True): # pictures are filmed by a camera that closes in slowly; False holds it still
     "Write a video of known content with PyAV; returns its path."
     import av
     path = Path(path)
@@ -57,7 +58,7 @@ def make_clip(path, # file to write; its suffix chooses the container: .mp4, .mo
         stream.codec_context.time_base = tick
         n = 0
         for what, seconds in scenes:
-            for picture in _scene_frames(what, round(seconds * fps), size):
+            for picture in _scene_frames(what, round(seconds * fps), size, camera):
                 frame = av.VideoFrame.from_image(picture)
                 t = n / fps
                 frame.pts, frame.time_base, n = round((retime(t) if retime else t) / tick), tick, n + 1

@@ -30,6 +30,11 @@ class Weights:
         stored, scale = self.stored(name)
         return stored if scale is None else stored * scale.reshape(-1, *[1] * (stored.ndim - 1))
 
+    def turned(self, name):
+        "A matrix with rows and columns exchanged, so that `x @ matrix` reads memory in order; vectors as they are."
+        stored, scale = self.stored(name)
+        return np.multiply(stored.T, np.float32(1) if scale is None else scale, order="C", dtype=np.float32)
+
     def stored(self, name):
         "(int8 array, float32 scale of each row), or (float32 array, None)."
         if name not in self.names: raise VfrError(f"the encoder in {self.path.parent} does not fit its config.json: {name} is missing")
@@ -63,9 +68,9 @@ class TextInNumpy:
         self.w, self.pooling, c = weights, config.pooling, config.text
         self.layers, self.heads = c.get("n_layers", 6), c.get("n_heads", 12)
         self.act = dict(gelu=_gelu, relu=lambda x: np.maximum(x, 0))[c.get("activation", "gelu")]
-        self.p = {n: weights[n] for n in weights.names if n.startswith(("text.net.transformer", "text.net.embeddings.LayerNorm", "text_head")) and not n.endswith(".scale")}
+        self.p = {n: weights.turned(n) for n in weights.names if n.startswith(("text.net.transformer", "text.net.embeddings.LayerNorm", "text_head")) and not n.endswith(".scale")}
 
-    def _linear(self, x, name): return x @ self.p[name + ".weight"].T + self.p[name + ".bias"]
+    def _linear(self, x, name): return x @ self.p[name + ".weight"] + self.p[name + ".bias"]
     def _norm(self, x, name, eps=1e-12): return _norm(x, self.p[name + ".weight"], self.p[name + ".bias"], eps)
 
     def _attend(self, x, layer):
@@ -269,8 +274,8 @@ class ServedEncoder(Encoder):
         def fastest():
             seconds = measure_engines(self.weights, self.config, self.card.get("calibration"))
             return min(seconds, key=seconds.get)
-        able = " ".join(_choices(self.card.get("calibration")))
-        return _remembered(f"{self.digest} {able} {version} {platform.machine()} {platform.processor()} {os.cpu_count()}", fastest)
+        ranges = hashlib.sha256(repr(self.card.get("calibration")).encode()).hexdigest()[:8]
+        return _remembered(f"{self.digest} {ranges} openvino {version} {platform.machine()} {platform.processor()} {os.cpu_count()}", fastest)
 
     def identity(self): return f"{self.digest} {sorted(vars(self.config).items())} {self.engine} {self.device} 1"
 
