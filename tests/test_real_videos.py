@@ -47,13 +47,28 @@ def test_unusual_files_are_searched(vfr, data, name):
 
 
 def test_skipping_leaves_every_picture_as_a_full_decode_has_it(data):
-    from vfr_lib.frames import _among_all, _as_planned, _picture, _Unplanned, check_step
+    from vfr_lib.frames import _among_all, _as_planned, _picture, _plan, _Unplanned, check_step
     planned = []
     for path in sorted((data / "videos").iterdir()):
         if path.name == "empty.webm": continue
         for every in (1, 0.25):
-            try: mine = [(stamp, hash(_picture(f).tobytes())) for f, stamp, _ in _as_planned(path, check_step(every))]
+            try: mine = [(stamp, hash(_picture(f).tobytes())) for f, stamp, _ in _as_planned(path, _plan(path, check_step(every)))]
             except _Unplanned: continue   # `iter_frames` then decodes every frame
             assert mine == [(stamp, hash(_picture(f).tobytes())) for f, stamp, _ in _among_all(path, check_step(every))], path.name
             planned.append(path.name)
     assert len(set(planned)) >= 18 and "corrupted.mp4" not in planned
+
+
+def test_pieces_in_any_order_and_keyframes_are_the_frames_of_a_plain_reading(data):
+    import numpy as np
+    from vfr_lib.core import VfrError
+    from vfr_lib.frames import Sampler, frame_at, iter_frames
+    split = 0
+    for path in sorted((data / "videos").iterdir()):
+        if path.name in ("empty.webm", "corrupted.mp4"): continue
+        sampler, plain = Sampler(path, 0.25, least=1), list(iter_frames(path, 0.25))
+        for i in reversed(range(len(sampler))):
+            for k, f in sampler.read([i]): assert f.timestamp == plain[k].timestamp and np.array_equal(f.image, plain[k].image), path.name
+        split += len(sampler) > 1
+        for key in sampler.keyframes(3): assert np.array_equal(key.image, frame_at(path, key.time).image), path.name
+    assert split >= 8

@@ -98,6 +98,7 @@ def evaluate(data, # a `CaptionedImages` split
     t2i = ranks(sentences, images, owner)
     i2t = np.concatenate([ranks(images[i:i + 512], sentences, owner == np.arange(i, min(i + 512, len(data)))[:, None]) for i in range(0, len(data), 512)])
     protocol = RetrievalReport.protocol + (f"; a video is the mean of {frames} frame vectors" if videos else "")
+    if hasattr(encoder, "engine"): protocol += f"; pictures as `find` sees them: once each, by {encoder.engine}"
     if not data.published: protocol += f"; not the published split ({data.source}), so the encoder may have learned from these {data.kind}"
     unique = _unique(data)
     return RetrievalReport(data.name, data.split, len(data), len(sentences), encoder.name, _scores(t2i, owner), _scores(i2t, np.arange(len(data))), protocol,

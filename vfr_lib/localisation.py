@@ -17,9 +17,9 @@ from .clips import make_clip
 from .core import VfrError
 from .datasets import open_image
 from .embedding import embed_frames
-from .encoders import load_encoder
 from .evaluation import measured, weights_digest
 from .moments import find_moments, shot_cuts
+from .serving import serve
 
 # %% ../nbs/35_localisation.ipynb #44fa7ed3
 def photo_clip(path, # file to write
@@ -77,14 +77,14 @@ class LocalisationReport:
                 f"| | {' | '.join(heads)} | median s off | 90 % within s |\n|---|{'---|' * (len(heads) + 2)}\n{rows}")
 
 def locate(data, # a `CaptionedImages` split of pictures
-           encoder="embedded", # a name for `load_encoder`, or an encoder
+           encoder="embedded", # a name for `serve`, or an encoder: what `find` would take
            scenes=50, # per clip
            every=1.0, # seconds between the frames that are looked at
            seed=0, progress=False):
     "Build clips from the split's pictures, ask for one caption of each, and measure the answers: a `LocalisationReport`."
     if len(data) < 2: raise VfrError(f"{data!r} is too small to measure on")
     if scenes < 2: raise VfrError(f"a clip of {scenes} scene leaves nothing to tell apart: use 2 or more")
-    encoder, rng = load_encoder(encoder), np.random.default_rng(seed)
+    encoder, rng = serve(encoder), np.random.default_rng(seed)
     parts = np.array_split(rng.permutation(len(data)), -(-len(data) // scenes))
     off = {"found": [], "chance": [], "centre": []}
     total = 0.
@@ -97,7 +97,7 @@ def locate(data, # a `CaptionedImages` split of pictures
         off["centre"].append(seconds_off(np.full(answers.shape, end / 2), truth))
         total += end
     scores = {name: localisation_scores(np.concatenate(o)) for name, o in off.items()}
-    protocol = (f"scenes of 2 to 4 s, {len(parts[0])} a clip, stretched to fill the frame, slow camera, 320x240 H.264 at 10 frames per second, one frame per {every:g} s looked at, one random caption per scene, seed {seed}")
+    protocol = (f"scenes of 2 to 4 s, {len(parts[0])} a clip, stretched to fill the frame, slow camera, 320x240 H.264 at 10 frames per second, one frame per {every:g} s looked at, one random caption per scene, seed {seed}; encoder as `find` serves it: {getattr(encoder, 'engine', 'torch')}")
     return LocalisationReport(data.name, data.split, len(parts), len(parts[0]), len(data), round(total, 1), encoder.name, scores["found"], scores["chance"], scores["centre"],
                               protocol, data.source, weights_digest(encoder), measured())
 
@@ -106,7 +106,7 @@ def _ask(items, queries, seconds, encoder, every):
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         truth = photo_clip(clip, items, seconds)
-        frames = embed_frames(clip, encoder, every)
+        frames = embed_frames(clip, encoder, every, cache=False)
     cuts, wanted = shot_cuts(frames.vectors), encoder.encode_texts(queries)
     answers = np.full((len(items), 5), np.nan)
     for row, scores in zip(answers, wanted @ frames.vectors.T):

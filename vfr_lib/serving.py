@@ -225,13 +225,12 @@ def measure_engines(weights, config, ranges, rounds=3):
 
 def _remembered(key, make):
     "`make()`, once per machine: a small JSON file in the cache folder keeps it."
-    file = cache_folder() / "engines.json"
-    try: known = json.loads(file.read_text())
-    except (OSError, ValueError): known = {}
+    try: known = json.loads((cache_folder() / "engines.json").read_text())
+    except (OSError, ValueError, VfrError): known = {}
     if key not in known:
         known[key] = make()
         try:
-            with write_whole(file) as tmp: tmp.write_text(json.dumps(known, indent=1))
+            with write_whole(cache_folder() / "engines.json") as tmp: tmp.write_text(json.dumps(known, indent=1))
         except VfrError: pass   # a read-only home only costs the measuring
     return known[key]
 

@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from .clips import cache_folder
 from .core import VfrError, warn, write_whole
 from .datasets import open_image
-from .encoders import EncoderConfig, as_input, encode_pairs, gains_by_bf16, save_encoder, to_pixels
+from .encoders import EncoderConfig, as_input, calibrate, encode_pairs, gains_by_bf16, save_encoder, to_pixels
 from .loss import contrastive_loss, soft_target_loss
 from .metrics import ranks, summary
 
@@ -444,13 +444,15 @@ def fit(model, # a `DualEncoder` from `build_encoder` or `read_encoder`
     out = _check_fit(model, train, dev, config, out, resume)
     _sign(model, config, train)
     history = [] if resume else _fit_heads_first(model, train, dev, config, out, watch, progress)
-    if config.cached: return history
-    run = Run(model, config, config.epochs * (len(train) // config.batch_size), train)
-    run.history = history
-    if resume:
-        run.load(out / "state.pt")
-        for row in run.history: watch(row)
-    return fit_all(run, train, dev, out, watch, progress)
+    if not config.cached:
+        run = Run(model, config, config.epochs * (len(train) // config.batch_size), train)
+        run.history = history
+        if resume:
+            run.load(out / "state.pt")
+            for row in run.history: watch(row)
+        history = fit_all(run, train, dev, out, watch, progress)
+    model.card["calibration"] = calibrate(model, [open_image(it.path) for it in train.items[::len(train) // 128 + 1]])
+    return history
 
 def _fit_heads_first(model, train, dev, config, out, watch, progress):
     "Train and save the heads: as `heads`, or as `last` and `best` where they are all that learns."
@@ -478,7 +480,7 @@ def _sign(model, config, train):
     "Write into the model's card how it is trained; an earlier training moves to `before`."
     if "training" in model.card:
         model.card["before"] = [*model.card.get("before", []), {k: model.card[k] for k in ("training", "data") if k in model.card}]
-    for stale in ("metrics", "licence"): model.card.pop(stale, None)   # they spoke of the weights before
+    for stale in ("metrics", "licence", "calibration"): model.card.pop(stale, None)   # they spoke of the weights before
     model.card |= dict(training=asdict(config), data=f"{train!r}; {train.source}")
 
 def _check_fit(model, train, dev, config, out, resume):
