@@ -17,12 +17,22 @@ def test_readme_and_card_agree():
 def test_results_are_of_this_model_and_say_what_readme_says():
     from vfr_lib.encoders import load_encoder
     from vfr_lib.evaluation import weights_digest
+    from vfr_lib.serving import serve
     results = {p.stem: json.loads(p.read_text()) for p in (root / "nbs/benchmarks/results").glob("*.json")}
-    mine = weights_digest(load_encoder())
-    assert {n: r["weights"] for n, r in results.items() if "weights" in r} == dict.fromkeys(("flickr8k_test", "flickr8k_train_in_batch", "moments"), mine)
+    whole, served = weights_digest(load_encoder()), serve().digest[:12]   # both speak of the same weights
+    of = {n: r["weights"] for n, r in results.items() if "weights" in r}
+    assert set(of.values()) <= {whole, served} and {n for n, w in of.items() if w == whole} == {"flickr8k_test", "flickr8k_train_in_batch"} and len(of) == 7
     for name, key in (("text to image", "t2i"), ("image to text", "i2t")):
         measured = [results["flickr8k_test"][key][k] for k in ("R@1", "R@5", "R@10", "median_rank")]
         assert all(abs(a - b) <= 0.051 for a, b in zip(published(root / "README.md")[name], measured)), (name, measured)
+
+
+def test_speed_table_is_of_the_runs():
+    runs = json.loads((root / "nbs/benchmarks/results/bench.json").read_text())["runs"]
+    text = (root / "README.md").read_text()
+    for key, row in (("frames_360p_vs_opencv", "frames, 360 lines"), ("frames_720p_vs_opencv", "frames, 720 lines"), ("pipeline_vs_naive", "file to vectors, PyTorch"), ("pipeline_fast_vs_naive", "file to vectors, OpenVINO")):
+        shown = float(re.search(rf"^\| {re.escape(row)}[^|]*\|[^|]*\| ([\d.]+)", text, re.M)[1])
+        assert abs(shown - sorted(r[key] for r in runs)[1]) < 0.051, row
 
 
 def test_figures_are_what_the_command_prints(vfr, data):

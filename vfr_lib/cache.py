@@ -8,7 +8,6 @@ __all__ = ['KINDS', 'file_digest', 'cache_limit', 'kept', 'keep', 'cache_usage',
 # %% ../nbs/29_cache.ipynb #2c48d4d9
 import hashlib, json, os, shutil
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,7 +15,8 @@ from .clips import cache_folder
 from .core import VfrError, parse_size, write_whole
 
 # %% ../nbs/29_cache.ipynb #52adfe07
-def file_digest(path): # a file
+def file_digest(path, # a file
+                stop=None): # a threading.Event; once set, reading ends with a VfrError of kind `cancelled`
     "SHA-256 of the file's content in hexadecimal; remembered as long as the file's size, time and inode stay."
     path = Path(path).resolve()
     s = path.stat()
@@ -27,7 +27,12 @@ def file_digest(path): # a file
         kept = json.loads(note.read_text())
         if kept["seen"] == seen: return kept["sha256"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError): pass
-    with open(path, "rb") as f: digest = hashlib.file_digest(f, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with open(path, "rb") as f:
+        while part := f.read(1 << 24):
+            if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
+            digest.update(part)
+    digest = digest.hexdigest()
     if note:
         try:
             with write_whole(note) as tmp: tmp.write_text(json.dumps(dict(seen=seen, sha256=digest)))
@@ -46,17 +51,18 @@ def kept(key): # anything with an exact `repr`
     try:
         place = _place(key)
         with np.load(place, allow_pickle=False) as f: found = dict(f)
-        os.utime(place)   # used now: the last to go
-        return found
-    except (VfrError, OSError, ValueError, KeyError, EOFError, BadZipFile): return None
+    except Exception: return None   # not there, or damaged in one of a hundred ways
+    try: os.utime(place)   # used now: the last to go
+    except OSError: pass
+    return found
 
 def keep(key, **arrays):
     "Keep arrays under `key`; whatever stands against it, only the keeping fails."
     try:
         with write_whole(_place(key)) as tmp:
             with open(tmp, "wb") as f: np.savez(f, **arrays)
-    except VfrError: return
-    _shrink(cache_folder("vectors"), cache_limit())
+        _shrink(cache_folder("vectors"), cache_limit())
+    except (VfrError, OSError): return
 
 def _shrink(folder, limit):
     "Delete the files that were used least lately until the rest fits."
@@ -70,24 +76,31 @@ def _shrink(folder, limit):
         p.unlink(missing_ok=True); size -= n
 
 # %% ../nbs/29_cache.ipynb #8897cd86
-KINDS = {"vectors": "vectors of videos", "videos": "downloaded videos", "features": "features of training pictures", "hashes": "digests of pictures", "digests": "digests of files", "bench": "clips for benchmarks"}
+KINDS = {"vectors": "vectors of videos", "videos": "downloaded videos", "features": "features of training pictures", "hashes": "digests of pictures",
+         "digests": "digests of files", "bench": "clips for benchmarks", "other": "the sample, and which engine is fastest"}
+_hex = "[0-9a-f]"
+_ours = {"vectors": f"vectors/{_hex * 32}.npz", "videos": f"videos/{_hex * 16}/**/*", "features": "features/*.safetensors", "hashes": "hashes/*.npz",
+         "digests": f"digests/{_hex * 24}", "bench": "bench/*.mp4"}   # nothing else is counted or deleted: the folder may be shared
+
+def _files(kind):
+    home = cache_folder()
+    found = [home / "engines.json", *home.glob("sample-*.mp4")] if kind == "other" else home.glob(_ours[kind])
+    return [p for p in found if p.is_file()]
 
 def cache_usage():
     "What the cache folder holds: {kind: (files, bytes)}; kinds without files are left out."
-    home, usage = cache_folder(), {}
-    for kind in [*KINDS, "other"]:
-        files = [p for p in (home.iterdir() if kind == "other" else (home / kind).rglob("*") if (home / kind).is_dir() else []) if p.is_file()]
-        if files: usage[kind] = len(files), sum(p.stat().st_size for p in files)
-    return usage
+    held = {kind: _files(kind) for kind in KINDS}
+    return {kind: (len(files), sum(p.stat().st_size for p in files)) for kind, files in held.items() if files}
 
 def clear_cache(kinds=None): # names from `cache_usage`; None clears everything
     "Delete what the cache holds of these kinds; returns {kind: (files, bytes)} of what went."
-    home, there = cache_folder(), cache_usage()
     for kind in kinds or ():
-        if kind not in (*KINDS, "other"): raise VfrError(f"the cache knows no {kind!r}: use {', '.join([*KINDS, 'other'])}")
-    gone = {k: v for k, v in there.items() if not kinds or k in kinds}
+        if kind not in KINDS: raise VfrError(f"the cache knows no {kind!r}: use {', '.join(KINDS)}")
+    gone = {k: v for k, v in cache_usage().items() if not kinds or k in kinds}
     for kind in gone:
-        for p in ([p for p in home.iterdir() if p.is_file()] if kind == "other" else [home / kind]):
-            try: shutil.rmtree(p) if p.is_dir() else p.unlink(missing_ok=True)
+        for p in _files(kind):
+            try:
+                p.unlink(missing_ok=True)
+                if kind == "videos": shutil.rmtree(p.parent, ignore_errors=True)
             except OSError as e: raise VfrError(f"cannot delete {e.filename or p}: {e.strerror}", "disk") from None
     return gone

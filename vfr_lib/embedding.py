@@ -7,11 +7,12 @@ __all__ = ['FrameVectors', 'ahead', 'unchanged', 'embed_stages', 'embed_frames',
 
 # %% ../nbs/30_embedding.ipynb #8b51da22
 import queue, threading
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 
-from .cache import file_digest, keep, kept
+from .cache import cache_limit, file_digest, keep, kept
 from .core import VfrError, opencv, warn
 from .frames import Sampler, check_step, iter_frames, probe
 from .serving import serve
@@ -96,7 +97,8 @@ def _encoded(samples, encoder):
     "Yield lists of (index, time, vector), a batch of different pictures at a time, and how many pictures that were."
     rows, pictures, last = [], [], None
     def flush():
-        vectors = encoder.encode_images(pictures)
+        short = encoder.batch - len(pictures)   # full batches only, so that no vector depends on how many came together
+        vectors = encoder.encode_images(pictures + pictures[-1:] * short)[:len(pictures)] if pictures else np.empty((0, encoder.dim))
         return [(k, t, last if j < 0 else vectors[j]) for k, t, j in rows], vectors[-1] if len(pictures) else last
     for k, t, picture in samples:
         if picture is not None:
@@ -133,16 +135,18 @@ def _stages(path, encoder, every, info, stills, interest, progress, stop):
     total = len(sampler.times or ())
 
     def growing(share):
-        rows = sorted([*seen.values(), *keys.values()], key=lambda r: r[0])
+        known = {t for t, _ in seen.values()}
+        rows = sorted([*seen.values(), *(r for r in keys.values() if r[0] not in known)], key=lambda r: r[0])
         return FrameVectors(np.array([r[0] for r in rows]), np.stack([r[1] for r in rows]), max(info.duration, rows[-1][0]), share, encoded)
 
     def take(samples, into, restarts=(), whole=None):
         nonlocal encoded
-        for rows, pictures in _encoded(ahead(_looked_at(samples, encoder, restarts, stills), 2 * encoder.batch, stop), encoder):
-            encoded += pictures
-            into.update((k, (t, v)) for k, t, v in rows)
-            if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
-            if progress and into is seen: progress(len(seen), rows[-1][1] if whole is None else len(seen) / whole * info.duration, info.duration)
+        with closing(ahead(_looked_at(samples, encoder, restarts, stills), 2 * encoder.batch, stop)) as prepared:
+            for rows, pictures in _encoded(prepared, encoder):
+                encoded += pictures
+                into.update((k, (t, v)) for k, t, v in rows)
+                if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
+                if progress and into is seen: progress(len(seen), rows[-1][1] if whole is None else len(seen) / whole * info.duration, info.duration)
 
     try:
         if interest and total >= 60:
@@ -174,9 +178,10 @@ def embed_stages(path, # a video file
     "Yield `FrameVectors` of the video that grow from a first look to the whole; a video seen before comes whole at once."
     check_step(every)
     info, encoder = probe(path), serve(encoder)
+    if cache: cache_limit()   # a mistake in it is said before the work, not after
     who = encoder.identity() if cache else None
-    key = who and (file_digest(path), float(every), who, bool(stills), 1)
-    if key and (known := kept(key)):
+    key = who and (file_digest(path, stop), float(every), who, bool(stills), 1)
+    if key and (known := kept(key)) and {"times", "vectors", "end"} <= known.keys():
         yield FrameVectors(known["times"], known["vectors"], float(known["end"]))
         return
     spoken = warn.spoken

@@ -138,7 +138,10 @@ class DualEncoder(nn.Module, Encoder):
 
     def tokens(self, texts):
         "Token ids and mask of `texts`: two integer tensors (n, longest), on the model's device."
-        rows = [torch.tensor(e.ids) for e in self.tokenizer.encode_batch(texts)]
+        return self._padded([e.ids for e in self.tokenizer.encode_batch(texts)])
+
+    def _padded(self, rows):
+        rows = [torch.tensor(r) for r in rows]
         ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self._pad).to(self.device)
         lengths = torch.tensor([len(r) for r in rows], device=self.device)
         return ids, (torch.arange(ids.shape[1], device=self.device) < lengths[:, None]).long()
@@ -154,7 +157,10 @@ class DualEncoder(nn.Module, Encoder):
         return sum(unit(v.float().cpu()) for v in seen)
 
     @torch.inference_mode()
-    def _texts(self, texts): return self.text_head(self.text(*self.tokens(texts))).float().cpu()
+    def _texts(self, texts): return self._rows([e.ids for e in self.tokenizer.encode_batch(texts)])
+
+    @torch.inference_mode()
+    def _rows(self, ids): return self.text_head(self.text(*self._padded(ids))).float().cpu().numpy()
 
     def _too_long(self, text): return bool(self.tokenizer.encode(text).overflowing)
 

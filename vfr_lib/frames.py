@@ -165,20 +165,21 @@ def _among_all(path, step, after=None, stop=None):
 # %% ../nbs/11_frames.ipynb #f8ca6a6e
 class _Plan:
     "Which packets of a file have to be decoded for a sampling step, found without decoding."
-    def __init__(self, container, stream, step):
+    def __init__(self, container, stream, step, stop=None):
         self.zero, self.tick = _zero(container), stream.time_base
         self.declared = _declared_end(container, stream, self.zero, sure=True)
-        times, hidden, keys = array("q"), set(), []
+        times, hidden, keys, clean = array("q"), set(), [], True
         for i, p in enumerate(p for p in container.demux(stream) if p.size):
+            if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
             if p.pts is None or p.is_corrupt: raise _Unplanned
-            if p.is_keyframe or not i: keys.append(i)
+            if p.is_keyframe or not i: keys.append(i); clean = clean and (not i or _starts_anew(p, stream.codec_context))
             if p.is_discard: hidden.add(p.pts)
             times.append(p.pts)
         self.shown = array("q", sorted(set(times) - hidden) if hidden else sorted(times))
         if not self.shown: raise _Unplanned
         self.wanted = array("q", self._wanted(step))
         self.keys = [(i, times[i]) for i in keys if times[i] not in hidden]
-        self.groups = self._groups(times, keys)
+        self.groups = self._groups(times, keys) if clean else []
         self.needed = self.packets(self.groups) if self.groups else bytearray(b"\1" * len(times))
 
     def _wanted(self, step):
@@ -208,11 +209,23 @@ class _Plan:
         k = bisect_left(self.shown, pts)
         return k < len(self.shown) and self.shown[k] == pts
 
+def _starts_anew(packet, codec):
+    "Whether a packet that is called a keyframe really leans on nothing before it: H.264 and HEVC also mark points from which a picture *recovers*."
+    if codec.name not in ("h264", "hevc"): return True
+    data, extra = bytes(packet), codec.extradata or b""
+    if extra[:1] == b"\1":   # as in mp4 and mkv: every unit behind its length (ISO/IEC 14496-15)
+        size, at, heads = (extra[4 if codec.name == "h264" else 21] & 3) + 1, 0, []
+        while at + size < len(data):
+            heads.append(data[at + size])
+            at += size + int.from_bytes(data[at:at + size], "big")
+    else: heads = [part[0] for part in data.split(b"\0\0\1")[1:] if part]   # as in MPEG-TS: every unit behind a start code
+    return any(h & 31 == 5 if codec.name == "h264" else 16 <= h >> 1 & 63 <= 21 for h in heads)
+
 class _Unplanned(Exception): "The packets do not say what the frames are: every frame has to be decoded."
 
-def _plan(path, step):
+def _plan(path, step, stop=None):
     try:
-        with _open(path) as (container, stream): return _Plan(container, stream, step)
+        with _open(path) as (container, stream): return _Plan(container, stream, step, stop)
     except av.FFmpegError: raise _Unplanned from None
 
 def _as_planned(path, plan, groups=None, stop=None):
@@ -241,7 +254,7 @@ def _sampled(path, every, stop=None):
     "Yield (PyAV frame, its timestamp, the container's start) for each step."
     step, last = check_step(every), None
     try:
-        plan = _plan(path, step)
+        plan = _plan(path, step, stop)
         for sample in _as_planned(path, plan, stop=stop):
             yield sample
             last = sample[1]
@@ -294,7 +307,7 @@ class Sampler:
                  least=16, # samples in a piece, at least
                  stop=None): # a threading.Event; once set, decoding ends with a VfrError of kind `cancelled`
         self.path, self.every, self.width, self.stop, self.pieces, self.times = path, every, width, stop, [], None
-        try: self._plan = _plan(path, check_step(every))
+        try: self._plan = _plan(path, check_step(every), stop)
         except _Unplanned: self._plan = None; return
         p = self._plan
         self.times = [float(t * p.tick - p.zero) for t in p.wanted]   # seconds, of every sample
@@ -337,7 +350,7 @@ class Sampler:
                 except av.FFmpegError: frames = []
                 codec.flush_buffers()
                 for f in frames:
-                    if f.pts == chosen[i] and not f.is_corrupt: yield _frame((f, f.pts * p.tick, p.zero), self.width)
+                    if f.pts == chosen[i] and f.key_frame and not f.is_corrupt: yield _frame((f, f.pts * p.tick, p.zero), self.width)
 
 # %% ../nbs/11_frames.ipynb #eb544d68
 def open_video(video, # a path, an http(s) link, or `sample`

@@ -16,9 +16,9 @@ from .serving import serve
 # %% ../nbs/32_moments.ipynb #1ad32f77
 def shot_cuts(vectors): # float array (n, dim), the frames' vectors, L2-normalised
     "Boolean array (n - 1,): whether another shot begins after frame i, judged by how much neighbouring frames differ."
-    v = np.asarray(vectors, float)
-    usual = float((v.mean(0) ** 2).sum())   # the mean cosine of any two frames of this video
-    return (v[1:] * v[:-1]).sum(1) < min((usual + 1) / 2, 0.75)
+    v = np.asarray(vectors)
+    usual = float((v.mean(0, dtype=float) ** 2).sum())   # the mean cosine of any two frames of this video
+    return np.einsum("ij,ij->i", v[1:], v[:-1], dtype=float) < min((usual + 1) / 2, 0.75)
 
 # %% ../nbs/32_moments.ipynb #aabeff08
 def find_moments(scores, # float array (n,), one score per sampled frame

@@ -6,7 +6,7 @@
 __all__ = ['Weights', 'TextInNumpy', 'ImagesInTorch', 'ImagesInOpenVino', 'measure_engines', 'ServedEncoder', 'serve']
 
 # %% ../nbs/26_serving.ipynb #146aaa24
-import functools, hashlib, importlib.metadata, importlib.util, json, os, platform, shutil, sys, time
+import functools, hashlib, importlib.metadata, importlib.util, json, os, platform, shutil, sys, threading, time
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +139,7 @@ class ImagesInOpenVino:
         settings = dict(INFERENCE_PRECISION_HINT="bf16" if half else "f32", PERFORMANCE_HINT="THROUGHPUT", NUM_STREAMS="1", CACHE_DIR="")
         if threads: settings["INFERENCE_NUM_THREADS"] = threads
         self.compiled = openvino.Core().compile_model(openvino.Model([out], [given], "image half"), "CPU", settings)
-        self.request = self.compiled.create_infer_request()
+        self.request, self.lock = self.compiled.create_infer_request(), threading.Lock()   # one request at a time, whoever asks
 
     def _byte(self, x, name, low=0.0):
         "Mark `x` as fitting into a byte between `low` and its range."
@@ -193,7 +193,7 @@ class ImagesInOpenVino:
         return ops.add(ops.multiply(y, ops.constant(self.w["image_head.norm.weight"][None])), ops.constant(self.w["image_head.norm.bias"][None]))
 
     def __call__(self, squares):
-        return self.request.infer({0: squares})[0].copy()
+        with self.lock: return self.request.infer({0: squares})[0].copy()
 
 # %% ../nbs/26_serving.ipynb #065f8ce9
 def _probes(size, n=8):
@@ -223,10 +223,17 @@ def measure_engines(weights, config, ranges, rounds=3):
         seconds[name] = best / len(squares)
     return seconds
 
+def _processor():
+    "A short name for what this processor can do."
+    try: flags = next(line for line in open("/proc/cpuinfo") if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration): flags = platform.processor()
+    return f"{platform.machine()} {os.cpu_count()} {hashlib.sha256(flags.encode()).hexdigest()[:8]}"
+
 def _remembered(key, make):
     "`make()`, once per machine: a small JSON file in the cache folder keeps it."
     try: known = json.loads((cache_folder() / "engines.json").read_text())
     except (OSError, ValueError, VfrError): known = {}
+    known = known if isinstance(known, dict) else {}
     if key not in known:
         known[key] = make()
         try:
@@ -250,6 +257,7 @@ class ServedEncoder(Encoder):
         self.card = {k: v for k, v in about.items() if k not in ("format", "name", "stored_as", "architecture")}
         self.tokenizer.no_padding(); self.tokenizer.enable_truncation(self.config.max_length)
         self.weights = Weights(self.folder / "model.safetensors")
+        self.digest = self.weights.digest()[:16]
         self.dim, self.max_length, self.device = self.config.embed_dim, self.config.max_length, device
         if engine is not None and engine not in (known := self.engines()):
             raise VfrError(f"the engine {engine!r} is not to be had here: use one of {', '.join(known)}")
@@ -260,31 +268,40 @@ class ServedEncoder(Encoder):
         return ["torch", *(_choices(self.card.get("calibration")) if importlib.util.find_spec("openvino") else [])]
 
     @functools.cached_property
-    def digest(self): return self.weights.digest()[:16]
-
-    @functools.cached_property
     def engine(self):
         "The name of what computes the pictures' vectors."
         if self._wanted: return self._wanted
-        gpu = self.device is not None and str(self.device) != "cpu" or self.device is None and (shutil.which("nvidia-smi") or platform.system() == "Darwin")
-        if gpu: return "torch"
+        if self._on_gpu(): return "torch"
         try: version = importlib.metadata.version("openvino")
         except importlib.metadata.PackageNotFoundError: return "torch"
         def fastest():
             seconds = measure_engines(self.weights, self.config, self.card.get("calibration"))
             return min(seconds, key=seconds.get)
         ranges = hashlib.sha256(repr(self.card.get("calibration")).encode()).hexdigest()[:8]
-        return _remembered(f"{self.digest} {ranges} openvino {version} {platform.machine()} {platform.processor()} {os.cpu_count()}", fastest)
+        return _remembered(f"{self.digest} {ranges} openvino {version} {_processor()}", fastest)
 
-    def identity(self): return f"{self.digest} {sorted(vars(self.config).items())} {self.engine} {self.device} 1"
+    def _on_gpu(self):
+        "Whether pictures will go to an accelerator, as far as can be told without loading PyTorch."
+        return str(self.device) != "cpu" if self.device is not None else bool(shutil.which("nvidia-smi")) or platform.system() == "Darwin"
+
+    def identity(self): return f"{self.digest} {sorted(vars(self.config).items())} {self.engine} {self.device or self._on_gpu()} {_processor()} 1"
+
+    def _damaged(self, e): return VfrError(f"the encoder in {self.folder} does not fit its config.json ({type(e).__name__}: {str(e).splitlines()[0][:120] if str(e) else ''}): save or download it again")
 
     @functools.cached_property
     def _image_half(self):
-        if self.engine == "torch": return ImagesInTorch(self.weights, self.config, self.device)
-        return ImagesInOpenVino(self.weights, self.config, **_choices(self.card.get("calibration"))[self.engine])
+        try:
+            if self.engine == "torch": return ImagesInTorch(self.weights, self.config, self.device)
+            choices = _choices(self.card.get("calibration"))
+            return ImagesInOpenVino(self.weights, self.config, **choices.get(self.engine, next(iter(choices.values()))))
+        except (KeyError, ValueError, RuntimeError) as e: raise self._damaged(e) from e
 
     @functools.cached_property
-    def _text_half(self): return TextInNumpy(self.weights, self.config)
+    def _text_half(self):
+        if self.config.text.get("activation", "gelu") in ("gelu", "relu"): return TextInNumpy(self.weights, self.config)
+        from vfr_lib.encoders import read_encoder
+        whole = read_encoder(self.folder, "cpu")   # a rarer activation: as it was trained
+        return lambda ids: whole._rows([ids])[0]
 
     def prepare(self, image): return to_squares([image], self.config)[0]
 
@@ -293,7 +310,10 @@ class ServedEncoder(Encoder):
         if short: squares = np.concatenate([squares, np.zeros((short, *squares.shape[1:]), np.uint8)])   # full batches only: no vector depends on how many came together
         return np.concatenate([self._image_half(squares[i:i + self.batch]) for i in range(0, len(squares), self.batch)])[:len(images)]
 
-    def _texts(self, texts): return np.stack([self._text_half(e.ids) for e in self.tokenizer.encode_batch(texts)])
+    def _texts(self, texts):
+        try: return np.stack([self._text_half(e.ids) for e in self.tokenizer.encode_batch(texts)])
+        except (KeyError, ValueError) as e: raise self._damaged(e) from e
+
     def _too_long(self, text): return bool(self.tokenizer.encode(text).overflowing)
 
     def close(self): "Let go of the networks; they come back when they are needed."; self.__dict__.pop("_image_half", None), self.__dict__.pop("_text_half", None)
