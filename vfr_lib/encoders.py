@@ -410,7 +410,7 @@ class HubEncoder(Encoder):
             self.model = AutoModel.from_pretrained(source, **how).to(pick_device(device)).eval()
         if not (hasattr(self.model, "get_image_features") and hasattr(self.model, "get_text_features")):
             raise VfrError(f"{source!r} is a {config.model_type}: it does not embed both pictures and texts; use a CLIP or SigLIP model")
-        self.name, self.device = str(source), self.model.device
+        self.name, self.device, self.batch = str(source), self.model.device, 8 if self.model.device.type == "cpu" else 64
         self.max_length = getattr(config.text_config, "max_position_embeddings", 77)
         self._padding = "max_length" if "siglip" in config.model_type else True   # SigLIP was trained on padded texts only
         self.dim = self._texts(["a"]).shape[1]

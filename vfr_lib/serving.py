@@ -256,9 +256,10 @@ class ServedEncoder(Encoder):
             raise VfrError(f"the encoder in {folder} is damaged ({type(e).__name__}: {str(e)[:120]}): save or download it again") from e
         self.card = {k: v for k, v in about.items() if k not in ("format", "name", "stored_as", "architecture")}
         self.tokenizer.no_padding(); self.tokenizer.enable_truncation(self.config.max_length)
+        self.dim, self.max_length, self.device = self.config.embed_dim, self.config.max_length, device
         self.weights = Weights(self.folder / "model.safetensors")
         self.digest = self.weights.digest()[:16]
-        self.dim, self.max_length, self.device = self.config.embed_dim, self.config.max_length, device
+        if self._on_gpu(): self.batch = 64
         if engine is not None and engine not in (known := self.engines()):
             raise VfrError(f"the engine {engine!r} is not to be had here: use one of {', '.join(known)}")
         self._wanted = engine
