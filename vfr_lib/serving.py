@@ -14,7 +14,7 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from .clips import cache_folder
-from .core import VfrError, write_whole
+from .core import VfrError, pick_device, write_whole
 from .vectors import EMBEDDED, Encoder, EncoderConfig, read_config, to_squares, unit
 
 # %% ../nbs/26_serving.ipynb #e398ecbc
@@ -91,37 +91,55 @@ class TextInNumpy:
         return self._norm(self._linear(_gelu(first), "text_head.fc") + first, "text_head.norm", 1e-5)
 
 # %% ../nbs/26_serving.ipynb #f30e5496
+def _gain(weights, bn):
+    "The factor of each channel and the shift of a batch normalisation with fixed statistics."
+    gain = weights[bn + ".weight"] / np.sqrt(weights[bn + ".running_var"] + np.float32(1e-5))
+    return gain, weights[bn + ".bias"] - weights[bn + ".running_mean"] * gain
+
+def _blocks():
+    "(name, stage, number, stride) of the sixteen blocks of a ResNet-50 (He et al. 2015, with the stride in the middle convolution as torchvision has it)."
+    for stage, blocks in ((1, 3), (2, 4), (3, 6), (4, 3)):
+        for k in range(blocks): yield f"image.net.layer{stage}.{k}", stage, k, 2 if stage > 1 and not k else 1
+
 class ImagesInTorch:
     "The image half of a `DualEncoder` with its batch normalisation folded away: squares uint8 (n, s, s, 3) -> float32 (n, dim)."
     def __init__(self, weights, config, device=None):
         if "torch" not in sys.modules: os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")   # idle threads sleep: the decoder needs the processor too
         import torch
-        from torch.nn.utils.fusion import fuse_conv_bn_eval as fuse
-        from vfr_lib.core import pick_device
-        from vfr_lib.encoders import ImageEncoder, ProjectionHead, gains_by_bf16
-        self.torch, self.device, self.config = torch, pick_device(device), config
-        with torch.device("meta"): net, self.head = ImageEncoder(), ProjectionHead(ImageEncoder.features, config.embed_dim)
-        for module, prefix in ((net, "image."), (self.head, "image_head.")):
-            names = [n for n in weights.names if n.startswith(prefix) and not n.endswith((".scale", "num_batches_tracked"))]
-            state = {n.removeprefix(prefix): torch.from_numpy(weights[n]) for n in names}
-            missing = module.load_state_dict(state, strict=False, assign=True).missing_keys
-            if any(not m.endswith("num_batches_tracked") for m in missing): raise VfrError(f"the encoder in {weights.path.parent} does not fit its config.json: {missing[0]} is missing")
-        net.eval(), self.head.eval()
-        for b in [net.net, *(b for n, stage in net.net.named_children() if n.startswith("layer") for b in stage)]:
-            for i in "123":
-                if hasattr(b, f"conv{i}"): setattr(b, f"conv{i}", fuse(getattr(b, f"conv{i}"), getattr(b, f"bn{i}"))); setattr(b, f"bn{i}", torch.nn.Identity())
-            if getattr(b, "downsample", None) is not None: b.downsample = torch.nn.Sequential(fuse(*b.downsample))
+        from vfr_lib.encoders import gains_by_bf16
+        self.torch, self.device = torch, pick_device(device)
         half = gains_by_bf16(self.device)
         self.dtype, self.name = (torch.bfloat16, f"torch-bf16-{self.device.type}") if half else (torch.float32, f"torch-f32-{self.device.type}")
-        self.net = net.to(self.device, self.dtype, memory_format=torch.channels_last)
-        self.head = self.head.to(self.device)
+        self.p = {"stem": self._folded(weights, "image.net.conv1", "image.net.bn1")}
+        for at, stage, k, stride in _blocks():
+            for i in "123": self.p[f"{at}.{i}"] = self._folded(weights, f"{at}.conv{i}", f"{at}.bn{i}")
+            if not k: self.p[f"{at}.side"] = self._folded(weights, f"{at}.downsample.0", f"{at}.downsample.1")
+        self.head = [[torch.from_numpy(weights[f"image_head.{n}.{part}"]).to(self.device) for part in ("weight", "bias")] for n in ("projection", "fc", "norm")]
         mean, std = (torch.tensor(v, device=self.device).view(1, 3, 1, 1) for v in (config.mean, config.std))
-        self.gain, self.shift = 1 / (255 * std), mean / std
+        self.scale, self.shift = 1 / (255 * std), mean / std
+
+    def _folded(self, weights, conv, bn):
+        gain, shift = _gain(weights, bn)
+        kernel = self.torch.from_numpy(weights[conv + ".weight"] * gain[:, None, None, None])
+        return kernel.to(self.device, self.dtype, memory_format=self.torch.channels_last), self.torch.from_numpy(shift).to(self.device, self.dtype)
+
+    def _network(self, x):
+        F = self.torch.nn.functional
+        x = F.max_pool2d(F.relu_(F.conv2d(x, *self.p["stem"], stride=2, padding=3)), 3, 2, 1)
+        for at, stage, k, stride in _blocks():
+            y = F.relu_(F.conv2d(x, *self.p[f"{at}.1"]))
+            y = F.relu_(F.conv2d(y, *self.p[f"{at}.2"], stride=stride, padding=1))
+            y = F.conv2d(y, *self.p[f"{at}.3"])
+            x = F.relu_(y.add_(x if k else F.conv2d(x, *self.p[f"{at}.side"], stride=stride)))
+        return x.float().mean((2, 3))
 
     def __call__(self, squares):
+        F, (projection, fc, norm) = self.torch.nn.functional, self.head
         with self.torch.inference_mode():
-            x = self.torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2).float().mul_(self.gain).sub_(self.shift).to(self.dtype, memory_format=self.torch.channels_last)
-            return self.head(self.net(x).float()).cpu().numpy()
+            x = self.torch.from_numpy(squares).to(self.device).permute(0, 3, 1, 2).float().mul_(self.scale).sub_(self.shift)
+            first = F.linear(self._network(x.to(self.dtype, memory_format=self.torch.channels_last)), *projection)
+            y = F.linear(F.gelu(first), *fc) + first
+            return F.layer_norm(y, y.shape[-1:], *norm).cpu().numpy()
 
 # %% ../nbs/26_serving.ipynb #6ff0fe6a
 class ImagesInOpenVino:
@@ -149,7 +167,7 @@ class ImagesInOpenVino:
         return self.ops.fake_quantize(x, low, high, low, high, 256)
 
     def _convolve(self, x, conv, bn, stride=1, padding=0):
-        gain = self.w[bn + ".weight"] / np.sqrt(self.w[bn + ".running_var"] + np.float32(1e-5))
+        gain, shift = _gain(self.w, bn)
         w, scale = self.w.stored(conv + ".weight")
         if scale is None and self.ranges:
             scale = np.maximum(np.abs(w).max((1, 2, 3)) / 127, 1e-12)
@@ -158,7 +176,7 @@ class ImagesInOpenVino:
         if scale is None: kernel = ops.constant(w * columns(gain))
         else: kernel = ops.multiply(ops.convert(ops.constant(w), "f32"), ops.constant(columns(scale * gain)))
         y = ops.convolution(x, kernel, [stride] * 2, [padding] * 2, [padding] * 2, [1, 1])
-        return ops.add(y, ops.constant((self.w[bn + ".bias"] - self.w[bn + ".running_mean"] * gain).reshape(1, -1, 1, 1)))
+        return ops.add(y, ops.constant(shift.reshape(1, -1, 1, 1)))
 
     def _network(self, squares, config):
         ops = self.ops
@@ -170,17 +188,16 @@ class ImagesInOpenVino:
             x = ops.fake_quantize(x, low, high, low, high, 256)
         x = self._byte(ops.relu(self._convolve(x, "image.net.conv1", "image.net.bn1", 2, 3)), "stem")
         x = ops.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
-        for stage, blocks in ((1, 3), (2, 4), (3, 6), (4, 3)):
-            for k in range(blocks): x = self._block(x, stage, k, 2 if stage > 1 and not k else 1)
+        for at, stage, k, stride in _blocks(): x = self._block(x, at, f"{stage}.{k}", k, stride)
         return ops.reduce_mean(x, np.array([2, 3]), keep_dims=False)
 
-    def _block(self, x, stage, k, stride):
-        ops, at = self.ops, f"image.net.layer{stage}.{k}"
-        y = self._byte(ops.relu(self._convolve(x, f"{at}.conv1", f"{at}.bn1")), f"{stage}.{k}.1")
-        y = self._byte(ops.relu(self._convolve(y, f"{at}.conv2", f"{at}.bn2", stride, 1)), f"{stage}.{k}.2")
+    def _block(self, x, at, name, k, stride):
+        ops = self.ops
+        y = self._byte(ops.relu(self._convolve(x, f"{at}.conv1", f"{at}.bn1")), f"{name}.1")
+        y = self._byte(ops.relu(self._convolve(y, f"{at}.conv2", f"{at}.bn2", stride, 1)), f"{name}.2")
         y = self._convolve(y, f"{at}.conv3", f"{at}.bn3")
-        if not k: x = self._byte(self._convolve(x, f"{at}.downsample.0", f"{at}.downsample.1", stride), f"{stage}.{k}.side", low=-1)
-        return self._byte(ops.relu(ops.add(y, x)), f"{stage}.{k}.3")
+        if not k: x = self._byte(self._convolve(x, f"{at}.downsample.0", f"{at}.downsample.1", stride), f"{name}.side", low=-1)
+        return self._byte(ops.relu(ops.add(y, x)), f"{name}.3")
 
     def _linear(self, x, name):
         return self.ops.add(self.ops.matmul(x, self.ops.constant(self.w[name + ".weight"]), False, True), self.ops.constant(self.w[name + ".bias"][None]))
