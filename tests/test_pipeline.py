@@ -61,7 +61,8 @@ def test_interrupt_ends_within_a_second_and_keeps_nothing(tmp_path):
     clip = _repeat(make_clip(tmp_path / "minute.mp4", [((i * 4 % 256, i * 9 % 256, 90), 1) for i in range(60)], fps=30, size=(640, 360), codec="libx264"), tmp_path / "long.mp4", 60)
     env = {**os.environ, "VFR_CACHE": str(tmp_path / "cache")}
     p = subprocess.Popen([sys.executable, "-u", "-c", "import sys; from vfr_lib.cli import main; sys.exit(main())", "find", str(clip), "a red wall"], env=env,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # who starts tests in the background may have it ignored
     line = p.stderr.readline()
     assert line.startswith("first look"), line
     time.sleep(0.5)
