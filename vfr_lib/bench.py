@@ -4,20 +4,19 @@
 
 # %% auto #0
 __all__ = ['bench_clip', 'opencv_loop', 'naive_vectors', 'one_by_one', 'ffmpeg_null', 'child_seconds', 'cpu_seconds', 'in_turn',
-           'ratio', 'plot_turns', 'check_frames', 'check_vectors', 'bench_frames', 'bench_pipeline', 'sample_of',
-           'bench_encoding', 'bench_query', 'bench_startup', 'bench_first_look', 'bench']
+           'ratio', 'plot_turns', 'check_frames', 'check_vectors', 'bench_frames', 'bench_pipeline', 'bench_encoding',
+           'bench_query', 'bench_startup', 'bench_first_look', 'bench']
 
 # %% ../nbs/36_bench.ipynb #02d64815
-import importlib.util, json, os, shutil, statistics, subprocess, sys, time
-from fractions import Fraction
+import importlib.util, shutil, statistics, subprocess, sys, time
 from pathlib import Path
 
 import numpy as np
 
 from .clips import cache_folder
 from .core import VfrError, opencv, write_whole
-from .embedding import embed_frames, embed_stages, unchanged
-from .frames import Sampler, _among_all, _picture, check_step, frame_times, iter_frames, probe
+from .embedding import embed_frames, embed_stages
+from .frames import _among_all, _picture, check_step, frame_times, iter_frames, probe
 from .serving import ServedEncoder, serve
 from .vectors import EMBEDDED, to_squares, unit
 
@@ -110,7 +109,7 @@ def _plain_model(folder):
 _models = {}
 
 def ffmpeg_null(path):
-    "FFmpeg decoding every frame into nothing, `ffmpeg -i PATH -f null -`: processor seconds of that process, or None where there is no ffmpeg."
+    "FFmpeg decoding every frame into nothing, `ffmpeg -i PATH -f null -`: processor seconds of that process."
     program = shutil.which("ffmpeg")
     if not program:
         import imageio_ffmpeg
@@ -218,7 +217,7 @@ def _decord(path, every):
     for i in range(0, len(video), max(1, round(every * video.get_avg_fps()))): yield video[i].asnumpy()
 
 def bench_pipeline(path, every=1.0, rounds=3, engines=None): # engines: names for `ServedEncoder`; None takes torch and the fastest
-    "{name: [processor seconds per round]} from a file to vectors: the naive way, every engine, and the floor: its network and the decoder alone."
+    "{name: [processor seconds per round]} from a file to vectors: the naive way and every engine."
     served = serve()
     engines = engines or list(dict.fromkeys(["torch", served.engine]))
     contestants = {"naive": lambda: naive_vectors(path, every)}
@@ -226,12 +225,8 @@ def bench_pipeline(path, every=1.0, rounds=3, engines=None): # engines: names fo
         encoder = ServedEncoder(EMBEDDED, engine=engine)
         contestants[engine] = lambda e=encoder: embed_frames(path, e, every, cache=False)
         encoder.encode_images([np.zeros((9, 16, 3), np.uint8)])   # loaded and warm
-    naive_vectors(sample_of(path), 1.0)
+    naive_vectors(bench_clip(360, 6))
     return in_turn(contestants, rounds)
-
-def sample_of(path):
-    "A shorter clip to warm up with."
-    return bench_clip(360, 6)
 
 def bench_encoding(n=64, rounds=3, engines=None):
     "{name: [processor seconds per picture and round]} of every engine on squares that are ready, and of the plain network, one picture at a time."

@@ -205,6 +205,10 @@ class _Plan:
         for packets, _ in groups: needed[packets.start:packets.stop] = b"\1" * len(packets)
         return needed
 
+    def report(self, path):
+        "Warn where the file declares more than it has."
+        _report(path, [], self.zero, self.shown[-1] * self.tick - self.zero, self.declared)
+
     def shows(self, pts):
         k = bisect_left(self.shown, pts)
         return k < len(self.shown) and self.shown[k] == pts
@@ -258,7 +262,7 @@ def _sampled(path, every, stop=None):
         for sample in _as_planned(path, plan, stop=stop):
             yield sample
             last = sample[1]
-        _report(path, [], plan.zero, plan.shown[-1] * plan.tick - plan.zero, plan.declared)
+        plan.report(path)
     except _Unplanned: yield from _among_all(path, step, last, stop)
 
 def _frame(sample, width):
@@ -333,8 +337,7 @@ class Sampler:
 
     def report(self):
         "Warn about what the file declares and does not have, once everything was read."
-        p = self._plan
-        _report(self.path, [], p.zero, p.shown[-1] * p.tick - p.zero, p.declared)
+        self._plan.report(self.path)
 
     def keyframes(self, n):
         "Yield up to `n` keyframes as `Frame`, spread over the video; damaged ones are left out."

@@ -108,8 +108,7 @@ class ImagesInTorch:
         import torch
         from vfr_lib.encoders import gains_by_bf16
         self.torch, self.device = torch, pick_device(device)
-        half = gains_by_bf16(self.device)
-        self.dtype, self.name = (torch.bfloat16, f"torch-bf16-{self.device.type}") if half else (torch.float32, f"torch-f32-{self.device.type}")
+        self.dtype = torch.bfloat16 if gains_by_bf16(self.device) else torch.float32
         self.p = {"stem": self._folded(weights, "image.net.conv1", "image.net.bn1")}
         for at, stage, k, stride in _blocks():
             for i in "123": self.p[f"{at}.{i}"] = self._folded(weights, f"{at}.conv{i}", f"{at}.bn{i}")
@@ -146,16 +145,13 @@ class ImagesInOpenVino:
     "The image half of a `DualEncoder` as an OpenVINO graph: squares uint8 (n, s, s, 3) -> float32 (n, dim)."
     def __init__(self, weights, config,
                  ranges=None, # from `calibrate`: compute in int8; None computes in floats
-                 half=False, # floats of 16 bits, bfloat16
-                 threads=0): # 0 leaves the number to OpenVINO
+                 half=False): # floats of 16 bits, bfloat16
         import openvino
         import openvino.opset13 as ops
         self.ops, self.w, self.ranges = ops, weights, ranges
-        self.name = "openvino-" + ("int8" if ranges else "bf16" if half else "f32")
         given = ops.parameter([-1, config.image_size, config.image_size, 3], np.uint8, name="squares")
         out = self._head(self._network(given, config))
         settings = dict(INFERENCE_PRECISION_HINT="bf16" if half else "f32", PERFORMANCE_HINT="THROUGHPUT", NUM_STREAMS="1", CACHE_DIR="")
-        if threads: settings["INFERENCE_NUM_THREADS"] = threads
         self.compiled = openvino.Core().compile_model(openvino.Model([out], [given], "image half"), "CPU", settings)
         self.request, self.lock = self.compiled.create_infer_request(), threading.Lock()   # one request at a time, whoever asks
 
@@ -333,8 +329,6 @@ class ServedEncoder(Encoder):
         except (KeyError, ValueError) as e: raise self._damaged(e) from e
 
     def _too_long(self, text): return bool(self.tokenizer.encode(text).overflowing)
-
-    def close(self): "Let go of the networks; they come back when they are needed."; self.__dict__.pop("_image_half", None), self.__dict__.pop("_text_half", None)
 
 # %% ../nbs/26_serving.ipynb #9762706e
 @functools.lru_cache(maxsize=4)
