@@ -129,10 +129,13 @@ class Moment:
     def _repr_html_(self):
         return str(self) if self.image is None else _figure(self.image, f"{hms(self.time, 1)} ({hms(self.start)}–{hms(self.end)}) · {self.score:.3f}")
 
-# %% ../nbs/00_core.ipynb #67e73457
+# %% ../nbs/00_core.ipynb #60b62f93
 class Moments(list):
     "A list of `Moment`, best first, that shows itself as a filmstrip."
     share = 1.0   # of the sampled frames that were looked at; below 1 a better answer may follow
+    path = None   # the file that was searched, where `Moment.video` may be a link
+    times, scores = (), ()   # the curve: seconds and cosine of every frame that was looked at
+    duration = None   # seconds, of the video
 
     def plot(self):
         "The filmstrip as a matplotlib figure, for pages that cannot hold HTML."

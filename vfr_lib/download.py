@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from .clips import cache_folder
 from .core import VfrError, write_whole
 
-# %% ../nbs/10_download.ipynb #2e71676c
+# %% ../nbs/10_download.ipynb #8ba18227
 @dataclass
 class Video:
     "A downloaded video: its file and what its page said."
@@ -26,6 +26,7 @@ class Video:
     chapters: list = field(default_factory=list) # of {title, start_time, end_time}, seconds
     captions: str = None             # a .vtt file in the video's own language, or None
     language: str = None             # of the captions
+    heatmap: list = field(default_factory=list)  # YouTube's most replayed parts: {start_time, end_time, value}, seconds and 0 to 1
 
 def is_link(text):
     "True for an http or https address."
@@ -92,7 +93,7 @@ def _fetch_captions(ydl, info, target):
         return language
     except Exception: return None   # no track, or the site refuses: the video is what matters
 
-# %% ../nbs/10_download.ipynb #a00cfcd2
+# %% ../nbs/10_download.ipynb #8c28fbec
 _locks, _guard = {}, threading.Lock()
 
 class _Quiet:
@@ -105,19 +106,19 @@ def _ffmpeg():
     import imageio_ffmpeg
     return imageio_ffmpeg.get_ffmpeg_exe()
 
-def _options(folder, height, hook, pick):
+def _options(folder, height, hook, pick, pause):
     return dict(quiet=True, no_warnings=True, noprogress=True, color="never", cachedir=False, logger=_Quiet(),
                 paths={"home": str(folder)}, outtmpl={"default": "video.%(ext)s"}, noplaylist=True, playlist_items="1",
                 format=(f"bv*[height<={height}][vcodec^=avc1]+ba[ext=m4a]/b[height<={height}][vcodec^=avc1]/"
                         f"bv*[height<={height}]+ba/b[height<={height}]/b/bv*"),
-                merge_output_format="mp4", ffmpeg_location=_ffmpeg(), match_filter=pick, progress_hooks=[hook],
+                merge_output_format="mp4", ffmpeg_location=_ffmpeg(), match_filter=pick, progress_hooks=[hook], retry_sleep_functions=dict.fromkeys(("http", "fragment", "extractor"), lambda n: pause(n)),
                 socket_timeout=15, retries=3, fragment_retries=3, extractor_retries=1, skip_unavailable_fragments=False, enable_file_urls=False)
 
-# %% ../nbs/10_download.ipynb #1276ee2f
+# %% ../nbs/10_download.ipynb #19d1c58a
 def download(url, # http or https link to a page with a video, or to a video file
              folder=None, # where downloads are kept; None takes the cache folder
-             progress=None, # called with {bytes, total, speed, eta}: bytes, bytes or None, bytes/s or None, s or None
-             stop=None, # a threading.Event; once set, the download ends with a VfrError of kind `cancelled`
+             progress=None, # called with {bytes, total, speed, eta, received, seconds}: of the file; `received` bytes came in `seconds` just now
+             stop=None, # a threading.Event; once set, the call ends within a second with a VfrError of kind `cancelled`
              height=480, # lines of the picture, at most
              max_bytes=4 << 30): # give up beyond this size
     "The `Video` behind a link, from the folder if it is there already; VfrError in one line if it cannot be had."
@@ -126,15 +127,32 @@ def download(url, # http or https link to a page with a video, or to a video fil
         raise VfrError(f"{url!r} is not a web address: only http and https links can be downloaded", "url")
     home = Path(folder or cache_folder("videos")) / hashlib.sha256(f"{url} {height}".encode()).hexdigest()[:16]
     with _guard: lock = _locks.setdefault(home, threading.Lock())
-    with lock:
-        if known := _read(home): return known
-        try: home.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise VfrError(f"cannot write to {home} ({e.strerror}): set VFR_CACHE to a folder that can be written", "disk") from None
-        try:
-            with _only_one(home): return _read(home) or _fetch(url, home, progress, stop, height, max_bytes)
-        finally:
-            if not any(home.iterdir()): home.rmdir()
+    def work():
+        with lock:
+            try: home.mkdir(parents=True, exist_ok=True)
+            except OSError as e:
+                raise VfrError(f"cannot write to {home} ({e.strerror}): set VFR_CACHE to a folder that can be written", "disk") from None
+            try:
+                with _only_one(home): return _read(home) or _fetch(url, home, progress, stop, height, max_bytes)
+            finally:
+                if not any(home.iterdir()): home.rmdir()
+    return _read(home) or _left_alone(work, stop, url)
+
+def _left_alone(work, stop, url):
+    "What `work()` returns or raises in a thread of its own. Once `stop` is set it is not waited for: a server that stalls holds up nobody."
+    said = {}
+    def run():
+        try: said["value"] = work()
+        except BaseException as e: said["error"] = e
+    thread = threading.Thread(target=run, daemon=True, name="vfr download")
+    thread.start()
+    try:
+        while thread.is_alive() and not stop.is_set(): thread.join(0.05)
+    except BaseException: stop.set(); raise   # an interrupt ends the download, too
+    thread.join(0.3)
+    if not said: raise VfrError(f"{url}: cancelled; run it again to resume", "cancelled")
+    if "error" in said: raise said["error"]
+    return said["value"]
 
 @contextmanager
 def _only_one(home):
@@ -150,22 +168,30 @@ def _read(home):
     video.captions = video.captions and str(home / video.captions)
     return video if Path(video.path).is_file() else None
 
-# %% ../nbs/10_download.ipynb #22f95b6d
+# %% ../nbs/10_download.ipynb #8518a58f
 def _fetch(url, home, progress, stop, height, max_bytes):
     import yt_dlp
     from yt_dlp.utils import DownloadCancelled, YoutubeDLError
-    def hook(h):
+    before = {p.name: p.stat().st_size for p in home.glob("*.part")}
+    files = {}   # name -> (bytes that came over the network, seconds)
+    def give_up(attempt=0):
         if stop.is_set(): raise DownloadCancelled("cancelled")
+        return min(2 ** attempt, 5)   # seconds until the next attempt
+    def hook(h):
+        give_up()
         done, total = int(h.get("downloaded_bytes") or 0), h.get("total_bytes") or h.get("total_bytes_estimate")
         if max(done, total or 0) > max_bytes:
             raise VfrError(f"{url} is larger than {max_bytes >> 20} MiB: download it yourself and give the file", "size")
-        if progress: progress(dict(bytes=done, total=total and int(total), speed=h.get("speed"), eta=h.get("eta")))
+        old = before.get(f"{Path(h['filename']).name}.part", 0)
+        files[h["filename"]] = max(0, done - old) if old <= done else done, h.get("elapsed") or 0
+        received, seconds = map(sum, zip(*files.values()))
+        if progress: progress(dict(bytes=done, total=total and int(total), speed=h.get("speed"), eta=h.get("eta"), received=received, seconds=seconds))
     def pick(info, *, incomplete=False):
-        if stop.is_set(): raise DownloadCancelled("cancelled")
+        give_up()
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming", "post_live"):
             raise VfrError(f"{url} is a live stream: wait until it has ended", "live")
     try:
-        with yt_dlp.YoutubeDL(_options(home, height, hook, pick)) as ydl:
+        with yt_dlp.YoutubeDL(_options(home, height, hook, pick, give_up)) as ydl:
             info = ydl.extract_info(url, download=True) or {}
             if info.get("_type") == "playlist": info = next((e for e in info.get("entries") or [] if e), {})
             file = next((Path(d["filepath"]) for d in info.get("requested_downloads") or [] if d.get("filepath")), None)
@@ -178,7 +204,8 @@ def _fetch(url, home, progress, stop, height, max_bytes):
             if isinstance(c, VfrError): raise c from None
         raise explain(url, e) from e
     chapters = [{k: c.get(k) for k in ("title", "start_time", "end_time")} for c in info.get("chapters") or []]
-    video = Video(file.name, url, info.get("title"), info.get("duration"), chapters, language and "captions.vtt", language)
+    heat = [{k: h.get(k) for k in ("start_time", "end_time", "value")} for h in info.get("heatmap") or []]
+    video = Video(file.name, url, info.get("title"), info.get("duration"), chapters, language and "captions.vtt", language, heat)
     with write_whole(home / "video.json") as tmp: tmp.write_text(json.dumps(asdict(video), indent=1))
     return _read(home)
 

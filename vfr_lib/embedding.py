@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['FrameVectors', 'ahead', 'unchanged', 'embed_stages', 'embed_frames', 'embed_texts']
 
-# %% ../nbs/30_embedding.ipynb #8b51da22
-import queue, threading
+# %% ../nbs/30_embedding.ipynb #af3919bd
+import queue, threading, time
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -81,7 +81,7 @@ def unchanged(a, b, # RGB uint8 arrays of one shape
     if cv2.resize(d, (max(1, w // 8), max(1, h // 8)), interpolation=cv2.INTER_AREA).max() > block: return False
     return cv2.blur(d, (3, 3)).max() <= spot
 
-# %% ../nbs/30_embedding.ipynb #a2fb036f
+# %% ../nbs/30_embedding.ipynb #3544e1ea
 def _looked_at(samples, encoder, restarts, stills):
     "(index, time, picture or None where it is as the one before) of every (index, `Frame`)."
     last = None
@@ -92,6 +92,17 @@ def _looked_at(samples, encoder, restarts, stills):
         else:
             last = frame.image
             yield k, frame.time, encoder.prepare(last)
+
+def _counted(samples, count, so_far):
+    "The samples again; `count` hears how many frames were extracted and how long that took. `so_far` is [frames, seconds]."
+    samples = iter(samples)
+    while True:
+        began = time.perf_counter()
+        try: item = next(samples)
+        except StopIteration: return
+        so_far[0] += 1; so_far[1] += time.perf_counter() - began
+        count("extracted", *so_far)
+        yield item
 
 def _encoded(samples, encoder):
     "Yield lists of (index, time, vector), a batch of different pictures at a time, and how many pictures that were."
@@ -115,7 +126,7 @@ def _width(info, encoder):
     side = 2 * getattr(getattr(encoder, "config", None), "image_size", 448)
     return None if min(info.width, info.height) <= side * 1.2 else -(-info.width * side // min(info.width, info.height))
 
-# %% ../nbs/30_embedding.ipynb #cd1d66ce
+# %% ../nbs/30_embedding.ipynb #1c43ce8f
 def _rounds(sampler, keys, interest):
     "The pieces of a video in four rounds: around the most interesting keyframes, then the rest in order."
     n = len(sampler)
@@ -128,9 +139,9 @@ def _rounds(sampler, keys, interest):
     rest = [i for i in range(n) if i not in best]
     return [r for r in (sorted(best), *(list(map(int, part)) for part in np.array_split(rest, 3))) if r]
 
-def _stages(path, encoder, every, info, stills, interest, progress, stop):
+def _stages(path, encoder, every, info, stills, interest, progress, stop, count):
     "Yield `FrameVectors` that grow; the last one is whole."
-    seen, keys, encoded = {}, {}, 0
+    seen, keys, encoded, extracted = {}, {}, 0, [0, 0.0]
     sampler = Sampler(path, every, _width(info, encoder), stop=stop)
     total = len(sampler.times or ())
 
@@ -141,11 +152,13 @@ def _stages(path, encoder, every, info, stills, interest, progress, stop):
 
     def take(samples, into, restarts=(), whole=None):
         nonlocal encoded
+        if count: samples = _counted(samples, count, extracted)
         with closing(ahead(_looked_at(samples, encoder, restarts, stills), 2 * encoder.batch, stop)) as prepared:
             for rows, pictures in _encoded(prepared, encoder):
                 encoded += pictures
                 into.update((k, (t, v)) for k, t, v in rows)
                 if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
+                if count and into is seen: count("processed", len(seen), None)
                 if progress and into is seen: progress(len(seen), rows[-1][1] if whole is None else len(seen) / whole * info.duration, info.duration)
 
     try:
@@ -174,7 +187,8 @@ def embed_stages(path, # a video file
                  progress=None, # called with (frames done, seconds done, seconds in all)
                  stop=None, # a threading.Event; once set, it ends within a second with a VfrError of kind `cancelled`
                  stills=True, # encode a picture that has not changed only once
-                 cache=True): # keep the vectors on disk, and take them from there
+                 cache=True, # keep the vectors on disk, and take them from there
+                 count=None): # called with (what, how many so far, seconds so far): frames `extracted`, frames `processed` (seconds are None)
     "Yield `FrameVectors` of the video that grow from a first look to the whole; a video seen before comes whole at once."
     check_step(every)
     info, encoder = probe(path), serve(encoder)
@@ -185,7 +199,7 @@ def embed_stages(path, # a video file
         yield FrameVectors(known["times"], known["vectors"], float(known["end"]))
         return
     spoken = warn.spoken
-    for frames in _stages(path, encoder, every, info, stills, interest, progress, stop): yield frames
+    for frames in _stages(path, encoder, every, info, stills, interest, progress, stop, count): yield frames
     if key and warn.spoken == spoken:   # what has to be said of a file has to be said again
         keep(key, times=frames.times, vectors=frames.vectors, end=np.float64(frames.end))
 
