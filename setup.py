@@ -14,7 +14,7 @@ setup(
     keywords=cfg["keywords"],
     long_description=Path("README.md").read_text(encoding="utf-8"), long_description_content_type="text/markdown",
     packages=find_packages(include=[cfg["lib_path"], cfg["lib_path"] + ".*"]),
-    package_data={cfg["lib_path"]: ["embedded/*"]},
+    package_data={cfg["lib_path"]: ["embedded/*", "web/*"]},
     python_requires=">=" + cfg["min_python"],
     install_requires=cfg["requirements"].split(),
     extras_require={extra: cfg[f"{extra}_requirements"].split() for extra in ("fast", "dev")},

@@ -75,12 +75,12 @@ def _shrink(folder, limit):
         if size <= limit: return
         p.unlink(missing_ok=True); size -= n
 
-# %% ../nbs/29_cache.ipynb #8897cd86
+# %% ../nbs/29_cache.ipynb #c42303a5
 KINDS = {"vectors": "vectors of videos", "videos": "downloaded videos", "features": "features of training pictures", "hashes": "digests of pictures",
-         "digests": "digests of files", "bench": "clips for benchmarks", "other": "the sample, and which engine is fastest"}
+         "digests": "digests of files", "copies": "copies that browsers play", "bench": "clips for benchmarks", "other": "the sample, and which engine is fastest"}
 _hex = "[0-9a-f]"
 _ours = {"vectors": f"vectors/{_hex * 32}.npz", "videos": f"videos/{_hex * 16}/**/*", "features": "features/*.safetensors", "hashes": "hashes/*.npz",
-         "digests": f"digests/{_hex * 24}", "bench": "bench/*.mp4"}   # nothing else is counted or deleted: the folder may be shared
+         "digests": f"digests/{_hex * 24}", "copies": f"copies/{_hex * 32}.mp4", "bench": "bench/*.mp4"}   # nothing else is counted or deleted: the folder may be shared
 
 def _files(kind):
     home = cache_folder()

@@ -91,7 +91,7 @@ def _zero(container):
     nearest = min(starts, key=lambda s: abs(s - rounded), default=rounded)
     return nearest if abs(nearest - rounded) < Fraction(2, av.time_base) else rounded
 
-# %% ../nbs/11_frames.ipynb #522502e6
+# %% ../nbs/11_frames.ipynb #8dedf884
 @dataclass(frozen=True)
 class VideoInfo:
     "What a file says about its video."
@@ -103,6 +103,7 @@ class VideoInfo:
     codec: str        # FFmpeg's name
     rotation: int     # degrees counter-clockwise by which the pictures are turned to be shown: 0, 90, 180, 270
     start: float      # seconds on the file's own clock at which it begins: timestamp - time
+    pixels: str       # FFmpeg's name of the pixel format, e.g. yuv420p, or yuv420p10le for 10 bits
 
 def _declared_end(container, stream, zero, sure=False):
     "Where the file says that its video ends, seconds from its start as a Fraction, or None; `sure`: None also where only the whole file says it, and sound may be what lasts longer."
@@ -121,7 +122,7 @@ def probe(path): # a video file
         if first is None: raise _no_frames(path, codec)
         turn = first.rotation % 360
         w, h = (first.height, first.width) if turn % 180 else (first.width, first.height)
-    return VideoInfo(str(path), w, h, float(_last_end(path) if end is None else end), fps and float(fps), codec, turn, float(zero))
+    return VideoInfo(str(path), w, h, float(_last_end(path) if end is None else end), fps and float(fps), codec, turn, float(zero), first.format.name)
 
 def _last_end(path):
     "End of the last packet in seconds: for files without a duration."
