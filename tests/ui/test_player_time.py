@@ -1,13 +1,8 @@
 "`Frame.timestamp` is what a browser shows, `Frame.time` is the same minus the file's start: checked against Chromium, frame by frame."
-import os, shutil
-
 import pytest
 from vfr_lib.clips import make_clip
 from vfr_lib.download import PracticeServer
 from vfr_lib.frames import iter_frames
-
-chromium = os.environ.get("UI_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio"]
 
 show = """async ([t]) => {
   const v = document.querySelector("video");
@@ -20,16 +15,6 @@ show = """async ([t]) => {
   c.getContext("2d").drawImage(v, 0, 0, 1, 1);
   return { time, colour: Array.from(c.getContext("2d").getImageData(0, 0, 1, 1).data.slice(0, 3)) };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not chromium: pytest.skip("no Chromium here: install it, or name it in UI_CHROMIUM")
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as p:
-        b = p.chromium.launch(executable_path=chromium, headless=True, args=flags)
-        yield b
-        b.close()
 
 
 @pytest.mark.parametrize("name", ["late.mp4", "late.webm", "plain.mp4", "hole.webm"])
