@@ -143,9 +143,10 @@ def trouble(error): # what ended a job
     if isinstance(error, OSError): return f"The system refused: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
     return f"Something is wrong inside vfr_lib, not with what you typed. Please report it: {type(error).__name__}: {str(error)[:300]}"
 
-# %% ../nbs/42_demo.ipynb #5794a1db
+# %% ../nbs/42_demo.ipynb #8620bd8f
 _style = """<style>
-.vfr-demo { max-width: 900px; font-size: 14px; overflow: hidden; }
+.vfr-demo { max-width: 900px; margin: 0 auto; font-size: 14px; overflow: hidden; }
+@media (min-width: 1600px) { .vfr-demo { max-width: 1100px; font-size: 17px; --jp-widgets-font-size: 16px; } .vfr-demo .vp { max-width: none; font-size: 16px; } .vfr-demo .vp-video { max-height: 560px; } }   /* a projector */
 .vfr-demo .widget-text, .vfr-demo .widget-combobox, .vfr-demo .jupyter-widgets { max-width: 100%; }
 .vfr-demo .vd-row { display: flex; flex-flow: row wrap; gap: 4px 8px; align-items: center; }
 .vfr-demo .widget-label { text-align: left; color: var(--jp-ui-font-color1, inherit); }
@@ -153,7 +154,7 @@ _style = """<style>
 .vfr-demo ol.vd-stages { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 4px 14px; margin: 6px 0; padding: 0; list-style: none; }
 .vfr-demo .vd-stages li { margin: 0; line-height: 1.35; } .vfr-demo .vd-stages progress { width: 100%; height: 8px; display: block; }
 .vfr-demo .vd-stages small { display: block; min-height: 1.3em; opacity: .75; font-variant-numeric: tabular-nums; } .vfr-demo .vd-off { opacity: .55; } .vfr-demo .vd-done span::after { content: " ✓"; }
-.vfr-demo p { margin: 6px 0; line-height: 1.45; overflow-wrap: anywhere; } .vfr-demo .widget-html, .vfr-demo .widget-html-content { height: auto; max-width: 100%; line-height: 1.4; font-size: 14px; white-space: normal; }
+.vfr-demo p { margin: 6px 0; line-height: 1.45; overflow-wrap: anywhere; } .vfr-demo .widget-html, .vfr-demo .widget-html-content { height: auto; max-width: 100%; line-height: 1.4; font-size: inherit; white-space: normal; }
 .vfr-demo .vd-alert { padding: .6em .8em; border-left: 4px solid var(--jp-error-color1, #c62828); background: var(--jp-layout-color2, rgba(128,128,128,.15)); }
 .vfr-demo .vd-note { padding: .6em .8em; border-left: 4px solid var(--jp-warn-color1, #e07b00); background: var(--jp-layout-color2, rgba(128,128,128,.15)); }
 .vfr-demo h3 { margin: 10px 0 4px; font-size: 16px; overflow-wrap: anywhere; } .vfr-demo details { margin-top: 10px; } .vfr-demo summary { cursor: pointer; }

@@ -228,7 +228,7 @@ class _Served(_Shared):
         self._leave()
         super().close()
 
-# %% ../nbs/41_player.ipynb #ae94906d
+# %% ../nbs/41_player.ipynb #b9511f9d
 class Player(_Served):
     "A video with its moments marked: click or arrow keys jump, space plays, L loops."
     def __init__(self, video=None, # a path, a link, or `sample`; None takes what `moments` were found in
@@ -269,6 +269,7 @@ class Player(_Served):
             self.selected, self.loop = -1, False
             self.moments = [_card(m) for m in moments]
             self.curve = _thin(getattr(moments, "times", ()), getattr(moments, "scores", ()))
+            self.duration = self.duration or getattr(moments, "duration", None) or 0.0
 
     def seek(self, time, # seconds, as in `Moment.time`
              play=False): # go on playing there

@@ -206,7 +206,7 @@ def test_youtubes_own_player_is_driven_by_messages(browser, lab, videos):
     "YouTube is not reached from here: a page that speaks its protocol stands in, so this shows our half only."
     (videos / "tube.ipynb").write_text(notebook_of("import vfr_lib as vfr\nfrom vfr_lib.core import Moment\n"
                                                    "p = vfr.Player('https://youtu.be/dQw4w9WgXcQ', [Moment('https://youtu.be/dQw4w9WgXcQ', 40, 50, 42, 0.3)]); p"))
-    standin = """<script>window.said = []; window.onmessage = e => { const m = JSON.parse(e.data); said.push(m); const t = m.func === 'seekTo' ? m.args[0] : 0;
+    standin = """<script>let t = 0; window.onmessage = e => { const m = JSON.parse(e.data); if (m.func === 'seekTo') t = m.args[0];
         parent.postMessage(JSON.stringify({ event: 'infoDelivery', info: { currentTime: t, duration: 212, playerState: 2 } }), '*'); };</script>"""
     with opened(browser, "tube", permissions=["clipboard-read", "clipboard-write"]) as page:
         asked = []
@@ -218,6 +218,8 @@ def test_youtubes_own_player_is_driven_by_messages(browser, lab, videos):
         nb.open("tube.ipynb")
         page.locator(".vp-cards button.vp-open").click()
         page.wait_for_function("() => document.querySelector('.vp-where').textContent.startsWith('0:42')")
+        span = page.locator(".vp-span").bounding_box()
+        assert 30 < span["width"] < 60   # 10 s of 212, although only YouTube knows how long the video is
         assert "/embed/dQw4w9WgXcQ?" in asked[0][0] and asked[0][1]   # YouTube refuses pages that do not say where they come from
         deadline = time.monotonic() + 5
         while nb.run("print(p.time)") != "42.0": assert time.monotonic() < deadline

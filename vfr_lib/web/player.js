@@ -120,7 +120,7 @@ function render({ model, el }) {
   const loop = button("⟳ loop", "vp-loop", "loop over one moment (L)"), where = make("span", "vp-where", bar);
   const cards = make("ol", "vp-cards", root, { "aria-label": "moments, best first" });
 
-  let loading = 1, last = 0, before = 0, frame = 0;
+  let loading = 1, last = 0, before = 0, frame = 0, drawn = 0;
   const on = {
     time: at_once, ended: () => { if (get("loop")) again(); }, loading: part => { loading = part; tell(); },
     problem: p => { if (get("problem") !== p) set({ problem: p }); tell(); },
@@ -131,6 +131,7 @@ function render({ model, el }) {
 
   function at_once(now) {   // how Python learns the time: at most four times a second, and after each seek
     const t = media.time();
+    if (length() !== drawn) draw();   // the browser knows by now how long the video is
     head.style.left = `${share(t)}%`;
     where.textContent = `${clock(t)} / ${clock(length())}`;
     const i = sayingAt(t), text = i < 0 ? "" : get("lines")[i][2];
@@ -241,7 +242,7 @@ function render({ model, el }) {
     note.classList.toggle("vp-wrong", !!p && !get("busy"));
     if (media.element.tagName === "VIDEO") media.element.hidden = !get("src") || p === "unplayable" || p === "unreachable";
   }
-  const draw = () => { drawCurves(); drawChapters(); drawMoments(); at_once(false); };
+  function draw() { drawn = length(); drawCurves(); drawChapters(); drawMoments(); at_once(false); }
 
   offer.onclick = () => model.send({ kind: get("busy") ? "cancel" : "copy" });
   back.onclick = () => step(-1); next.onclick = () => step(1); loop.onclick = toggleLoop;
