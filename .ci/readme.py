@@ -17,7 +17,7 @@ def render():
             c.source = "\n".join(line for line in c.source.splitlines() if not line.startswith("#|"))
             c.outputs = [o for o in c.outputs if o.output_type != "stream" or o.name != "stderr"]
     text, resources = MarkdownExporter().from_notebook_node(nb, {"output_files_dir": "nbs/images", "unique_key": "index"})
-    text = re.sub(r"\]\((?![a-z]+:|nbs/|\.\./)([^)]+\.ipynb)\)", r"](nbs/\1)", text).replace("](../", "](")   # README lies one folder up
+    text = re.sub(r"\]\((?![a-z]+:|nbs/|\.\./)([^)]+\.ipynb)\)", r"](nbs/\1)", text).replace("](../", "](").replace("](images/", "](nbs/images/")   # README lies one folder up
     return text.strip() + "\n", resources["outputs"]
 
 

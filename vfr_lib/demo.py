@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = ['Search', 'Known', 'run_search', 'stages', 'trouble', 'Demo', 'demo', 'demo_notebook', 'launch']
 
-# %% ../nbs/42_demo.ipynb #35ae870f
-import base64, html, json, math, os, subprocess, sys, tempfile, types
+# %% ../nbs/42_demo.ipynb #6edd0460
+import base64, html, json, math, os, subprocess, sys, tempfile, threading, types
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import ipywidgets as w
+import numpy as np
 
 from .core import VfrError, hms, size_text, warn
 from .download import download, is_link
@@ -143,10 +144,10 @@ def trouble(error): # what ended a job
     if isinstance(error, OSError): return f"The system refused: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
     return f"Something is wrong inside vfr_lib, not with what you typed. Please report it: {type(error).__name__}: {str(error)[:300]}"
 
-# %% ../nbs/42_demo.ipynb #8620bd8f
+# %% ../nbs/42_demo.ipynb #e12e997e
 _style = """<style>
-.vfr-demo { max-width: 900px; margin: 0 auto; font-size: 14px; overflow: hidden; }
-@media (min-width: 1600px) { .vfr-demo { max-width: 1100px; font-size: 17px; --jp-widgets-font-size: 16px; } .vfr-demo .vp { max-width: none; font-size: 16px; } .vfr-demo .vp-video { max-height: 560px; } }   /* a projector */
+.vfr-demo { max-width: 900px; margin: 0 auto; --jp-widgets-inline-label-width: 64px; font-size: 14px; overflow: hidden; }
+@media (min-width: 1600px) { .vfr-demo { max-width: 1100px; font-size: 17px; --jp-widgets-font-size: 16px; } .vfr-demo .vp { font-size: 16px; } .vfr-demo .vp-video { max-height: 560px; } }   /* a projector */
 .vfr-demo .widget-text, .vfr-demo .widget-combobox, .vfr-demo .jupyter-widgets { max-width: 100%; }
 .vfr-demo .vd-row { display: flex; flex-flow: row wrap; gap: 4px 8px; align-items: center; }
 .vfr-demo .widget-label { text-align: left; color: var(--jp-ui-font-color1, inherit); }
@@ -154,10 +155,12 @@ _style = """<style>
 .vfr-demo ol.vd-stages { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 4px 14px; margin: 6px 0; padding: 0; list-style: none; }
 .vfr-demo .vd-stages li { margin: 0; line-height: 1.35; } .vfr-demo .vd-stages progress { width: 100%; height: 8px; display: block; }
 .vfr-demo .vd-stages small { display: block; min-height: 1.3em; opacity: .75; font-variant-numeric: tabular-nums; } .vfr-demo .vd-off { opacity: .55; } .vfr-demo .vd-done span::after { content: " ✓"; }
+.vfr-demo a { color: var(--jp-content-link-color, #1565c0); text-decoration: underline; }
 .vfr-demo p { margin: 6px 0; line-height: 1.45; overflow-wrap: anywhere; } .vfr-demo .widget-html, .vfr-demo .widget-html-content { height: auto; max-width: 100%; line-height: 1.4; font-size: inherit; white-space: normal; }
 .vfr-demo .vd-alert { padding: .6em .8em; border-left: 4px solid var(--jp-error-color1, #c62828); background: var(--jp-layout-color2, rgba(128,128,128,.15)); }
 .vfr-demo .vd-note { padding: .6em .8em; border-left: 4px solid var(--jp-warn-color1, #e07b00); background: var(--jp-layout-color2, rgba(128,128,128,.15)); }
 .vfr-demo h3 { margin: 10px 0 4px; font-size: 16px; overflow-wrap: anywhere; } .vfr-demo details { margin-top: 10px; } .vfr-demo summary { cursor: pointer; }
+.vfr-demo .vp { max-width: none; }
 .vfr-demo .vd-history button { width: auto; max-width: 100%; }
 </style>"""
 
@@ -200,7 +203,7 @@ class _Panel(w.VBox):
         value = f'<p role="status">{html.escape(text)}</p>' if text else ""
         if self.status.value != value: self.status.value = value
 
-# %% ../nbs/42_demo.ipynb #2735a496
+# %% ../nbs/42_demo.ipynb #8c219f40
 _doing = {"": "Starting.", "download": "Downloading.", "encoder": "Loading the encoder.", "frames": "Reading frames and embedding them.", "search": "Searching.", "done": "Searching."}
 
 class _Display(_Panel):
@@ -259,13 +262,20 @@ class _Display(_Panel):
         "One button for each question that was answered, the newest first."
         pair = asked.video, asked.query
         if not failed: self._asked = [pair, *(p for p in self._asked if p != pair)][:12]
+        several = len({v for v, _ in self._asked}) > 1
         def button(video, query):
-            b = w.Button(description=query if len(query) < 40 else query[:39] + "…", tooltip=f"{query} — in {video}", icon="history")
+            text = f"{query} · {video.rstrip('/').rpartition('/')[2]}" if several else query
+            b = w.Button(description=text if len(text) < 48 else text[:47] + "…", tooltip=f"{query} — in {video}", icon="history")
             b.on_click(lambda _: self.search(query, video))
             return b
         self.history.children = [button(*p) for p in self._asked]
 
-# %% ../nbs/42_demo.ipynb #335506ee
+# %% ../nbs/42_demo.ipynb #c042e989
+def _warm(encoder):
+    "Load the encoder while the user still types; what goes wrong will be said when it is needed."
+    try: serve(encoder).encode_images([np.zeros((224, 224, 3), np.uint8)])
+    except Exception: pass
+
 class Demo(_Display):
     "The demo as a widget: `search` is its Go button, `wait` stays until the answer is there."
     def __init__(self, video="", query="", top=5, every=1.0, encoder="embedded"):
@@ -275,6 +285,7 @@ class Demo(_Display):
         self.cancel.on_click(lambda _: self.job and self.job.cancel())
         self.sample.on_click(lambda _: setattr(self.video, "value", "sample"))
         for field in (self.video, self.query, self.encoder): field.on_msg(lambda _, m, b: m.get("event") == "submit" and self.search())
+        threading.Thread(target=_warm, args=(encoder,), daemon=True, name="vfr warm").start()
         self.say("Paste a link or the path of a file, type what should be seen, and press Go. No video at hand? Use the sample.", "note")
 
     def search(self, query=None, video=None): # None takes what stands in the form

@@ -45,7 +45,7 @@ class RunReport:
     @property
     def cpu_share(self): "% of the whole machine, the mean of the run."; return self.cpu / self.cores
 
-# %% ../nbs/40_monitor.ipynb #44351267
+# %% ../nbs/40_monitor.ipynb #3d638deb
 def _number(value, unit, none="none"):
     if value is None: return none
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
@@ -69,12 +69,14 @@ def _curve(report, column, name, width=300, height=48):
     return (f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{name} over the run" style="max-width:100%">'
             f'<title>{name} over the run</title><polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.5"/></svg>')
 
+_curves = (1, "CPU", lambda v: f"{v:.0f} %"), (2, "Memory", size_text), (3, "Frames processed", lambda v: f"{v:,}")
+
 def face(report): # a `RunReport`
     "The figures as HTML."
-    tiles = "".join(f'<div style="min-width:8.5em;flex:1 1 8.5em"><div style="opacity:.75;font-size:85%">{html.escape(n)}</div>'
-                    f'<div style="font-size:140%;font-variant-numeric:tabular-nums">{html.escape(v)}</div><div style="opacity:.75;font-size:80%">{html.escape(t)}</div></div>' for n, v, t in figures(report))
+    tiles = "".join(f'<div style="min-width:9.5em;flex:1 1 9.5em"><div style="opacity:.75;font-size:85%">{html.escape(n)}</div>'
+                    f'<div style="font-size:125%;font-variant-numeric:tabular-nums">{html.escape(v)}</div><div style="opacity:.75;font-size:80%">{html.escape(t)}</div></div>' for n, v, t in figures(report))
     curves = "".join(f'<figure style="margin:.3em 1em 0 0;display:inline-block"><figcaption style="opacity:.75;font-size:80%">{n}</figcaption>{c}</figure>'
-                     for n, c in ((n, _curve(report, i, n)) for i, n in ((1, "CPU"), (2, "Memory"), (3, "Frames processed"))) if c)
+                     for n, c in ((f"{n}, up to {most(max(r[i] for r in report.samples))}", _curve(report, i, n)) for i, n, most in _curves if report.samples) if c)
     return f'<div style="display:flex;flex-wrap:wrap;gap:.7em 1.5em;line-height:1.3">{tiles}</div>{curves}'
 
 # %% ../nbs/40_monitor.ipynb #6ee57b38

@@ -54,7 +54,7 @@ def test_search_shows_the_moment(panel, notebook):
     panel.box.get_by_role("button", name="moment 2:").first.click()
     red_or_green = panel.page.evaluate("() => document.querySelector('.vp video').currentTime")
     assert not 2 <= red_or_green < 4
-    assert "25" not in panel.box.locator("summary").inner_text() and "frames/s" in panel.box.locator("details").inner_text()
+    for name in ("Download speed", "Extraction speed", "Frames per second", "CPU", "Memory", "Frames processed"): expect(panel.box.locator("details")).to_contain_text(name)
 
 
 def test_keys_jump_play_and_loop(panel):
@@ -145,6 +145,8 @@ def test_cancel_while_embedding(panel, notebook):
     notebook.run("d.every.value = 0.1")
     panel.ask("a black wall", "hours.mp4")
     expect(panel.box.locator(".vd-stages")).to_contain_text(" of 10:0", timeout=30000)
+    began = time.monotonic()
+    assert notebook.run("print('awake')") == "awake" and time.monotonic() - began < 1   # the kernel has time for others
     began = time.monotonic()
     panel.box.get_by_role("button", name="Cancel").click()
     expect(panel.box.get_by_role("note")).to_contain_text("Cancelled")

@@ -95,7 +95,7 @@ function youtubeMedia(model, parent, on) {
 
 const problems = {
   unplayable: "This browser cannot play this file",
-  unreachable: "The video lies on the kernel's machine, which this browser cannot reach, and it is too large to be sent through the notebook",
+  unreachable: "The video lies on the kernel's machine, which this browser cannot reach, and it is too large to be sent through the notebook: give a smaller copy, or open the notebook on that machine",
   lost: "The connection to the video was lost: is the kernel still running?",
   refused: "YouTube does not let this video be played here: open it there, or download it",
 };
@@ -133,7 +133,7 @@ function render({ model, el }) {
     const t = media.time();
     if (length() !== drawn) draw();   // the browser knows by now how long the video is
     head.style.left = `${share(t)}%`;
-    where.textContent = `${clock(t)} / ${clock(length())}`;
+    where.textContent = `${clock(Math.floor(t))} / ${clock(length())}`;
     const i = sayingAt(t), text = i < 0 ? "" : get("lines")[i][2];
     if (saying.textContent !== text) saying.textContent = text;
     if (now || Date.now() - last > 250) { last = Date.now(); set({ time: Math.max(0, t), playing: !media.paused() }); }
@@ -248,7 +248,7 @@ function render({ model, el }) {
   back.onclick = () => step(-1); next.onclick = () => step(1); loop.onclick = toggleLoop;
   const timeAt = (e, box) => { const r = box.getBoundingClientRect(); return length() * Math.min(1, Math.max(0, (e.clientX - r.left) / r.width)); };
   line.onclick = e => { if (!e.target.closest("button")) { if (get("loop")) set({ loop: false }); media.go(timeAt(e, line)); } };
-  line.onpointermove = e => { const t = timeAt(e, line); pointer.style.left = `${share(t)}%`; pointer.textContent = clock(t); };
+  line.onpointermove = e => { const t = timeAt(e, line); pointer.style.left = `${share(t)}%`; pointer.textContent = clock(Math.floor(t)); };
   speech.onclick = e => { const i = sayingAt(timeAt(e, speech)); media.go(i < 0 ? timeAt(e, speech) : get("lines")[i][0]); };
   root.onkeydown = e => {
     if (e.ctrlKey || e.altKey || e.metaKey || e.target.closest("input, textarea, select")) return;
