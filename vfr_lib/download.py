@@ -34,7 +34,7 @@ def is_link(text):
     except ValueError: return False   # e.g. http://[half
     return parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
 
-# %% ../nbs/10_download.ipynb #6d374db5
+# %% ../nbs/10_download.ipynb #8e9d57e5
 def _causes(e):
     "The exception and everything it came from."
     seen = []
@@ -46,7 +46,7 @@ def _causes(e):
 _phrases = (   # kind, what to tell the user, words by which yt-dlp's text is recognised
     ("private", "is private or needs a login: download it yourself and give the file",
      ("private video", "sign in to confirm your age", "members-only", "log in", "login", "registered users")),
-    ("blocked", "is not served to this machine, the site wants proof that you are human: try later, or give the file",
+    ("blocked", "is not served to this machine, the site wants proof that you are human: try later, update yt-dlp (pip install -U yt-dlp), or download it in a browser and give the file",
      ("not a bot", "captcha")),
     ("gone", "is not available any more: check the link in a browser",
      ("video unavailable", "has been removed", "no longer available", "not available")))
