@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-# %% ../nbs/00_core.ipynb #06fe1cff
+# %% ../nbs/00_core.ipynb #93bd493c
 class VfrError(Exception):
     "A user's mistake or a missing thing, said in one line with the way out."
     def __init__(self, message, # one line: what was given, why it cannot work, the way out
@@ -29,11 +29,10 @@ class VfrWarning(UserWarning):
 def warn(message):
     "Say `message` once, as a `VfrWarning`."
     warn.spoken += 1
-    for listener in warn.listeners: listener(" ".join(str(message).split()))
-    if not warn.listeners: warnings.warn(" ".join(str(message).split()), VfrWarning, stacklevel=3)
+    if not any([listener(" ".join(str(message).split())) for listener in warn.listeners]): warnings.warn(" ".join(str(message).split()), VfrWarning, stacklevel=3)
 
 warn.spoken = 0   # how often
-warn.listeners = []   # functions that are told instead, e.g. of the demo, where nobody reads standard error
+warn.listeners = []   # functions of a message that say whether it was theirs, e.g. of the demo, where nobody reads standard error
 
 # %% ../nbs/00_core.ipynb #bf9465f5
 def hms(seconds, # a time or a duration in seconds

@@ -5,12 +5,14 @@
 # %% auto #0
 __all__ = ['Search', 'Known', 'run_search', 'stages', 'trouble', 'Demo', 'demo', 'demo_notebook', 'launch']
 
-# %% ../nbs/42_demo.ipynb #6edd0460
+# %% ../nbs/42_demo.ipynb #162a2bd7
 import base64, html, json, math, os, subprocess, sys, tempfile, threading, types
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import ipywidgets as w
 import numpy as np
@@ -26,7 +28,7 @@ from .monitor import Monitor, face, to_json
 from .player import Player
 from .serving import serve
 
-# %% ../nbs/42_demo.ipynb #342ef0e4
+# %% ../nbs/42_demo.ipynb #1b8b66b7
 @dataclass(frozen=True)
 class Search:
     "What the user asked for."
@@ -38,26 +40,33 @@ class Search:
 
     def source(self):
         "What must be the same for the vectors to be the same."
-        try: s = os.stat(self.video)
-        except OSError: return self.video, self.every, self.encoder
-        return self.video, self.every, self.encoder, s.st_size, s.st_mtime_ns
+        return self.video, self.every, self.encoder, _stamp(self.video), _stamp(self.encoder)
+
+def _stamp(path):
+    "What changes when a file does, or the encoder in a folder; empty where there is none."
+    try: return [(p.stat().st_size, p.stat().st_mtime_ns) for p in (Path(path), Path(path) / "config.json", Path(path) / "model.safetensors") if p.is_file()]
+    except (OSError, ValueError): return []
 
 class Known:
-    "The vectors of the last few videos, in memory."
+    "The last few things that took long, in memory: vectors of videos, encoders."
     def __init__(self, most=4): self._held, self._most = OrderedDict(), most
-    def get(self, source):
-        if source in self._held: self._held.move_to_end(source)
-        return self._held.get(source)
-    def put(self, source, value):
-        self._held[source] = value
+    def get(self, key):
+        if repr(key) in self._held: self._held.move_to_end(repr(key))
+        return self._held.get(repr(key))
+    def put(self, key, value):
+        self._held[repr(key)] = value
         while len(self._held) > self._most: self._held.popitem(last=False)
+        return value
 
-# %% ../nbs/42_demo.ipynb #147b030e
+# %% ../nbs/42_demo.ipynb #310fc275
 @contextmanager
-def _hearing(said, names):
-    "Warnings about one of `names` go to `said['notes']`."
+def _hearing(said, notes):
+    "Warnings of this thread, or about the video, go to the list `notes`."
+    me = threading.current_thread()
     def listener(message):
-        if any(str(n) in message for n in names): said["notes"] = [*said.get("notes", []), message]
+        mine = threading.current_thread() is me or any(str(n) in message for n in (said.get("path"), said.get("name")) if n)
+        if mine: notes.append(message)
+        return mine
     warn.listeners.append(listener)
     try: yield
     finally: warn.listeners.remove(listener)
@@ -76,33 +85,38 @@ def run_search(search, # `Search`
                known, # `Known`
                job): # `Job`
     "Do it; what is learnt on the way goes to `job.said`. Returns the `Moments`."
-    said, stop = job.said, job.stop
-    with Monitor() as monitor:
+    said, stop, source, notes = job.said, job.stop, search.source(), []
+    with Monitor() as monitor, _hearing(said, notes):
         said["report"] = monitor.report
         check_search(search.query, search.top, search.every)
-        held = known.get(search.source())
+        held = known.get(source)
         if held and not os.path.exists(held[1]): held = None   # the cache was cleared
-        if not held: name, path, details = _opened(search, said, stop, monitor.count)
-        else: name, path, details, frames = held
+        if held: name, path, details, frames, about = held
+        else: name, path, details = _opened(search, said, stop, monitor.count)
         info = probe(path)
         said.update(name=name, path=path, details=details, planned=math.floor(info.duration / search.every) + 1, held=bool(held), stage="encoder")
-        encoder = serve(search.encoder)
+        model = search.encoder, _stamp(search.encoder)
+        encoder = known.get(model) or known.put(model, serve(search.encoder))
         wanted = encoder.encode_texts([search.query])[0]
         if not held:
-            def progress(n, done, end):
-                said["frames"] = done, end
-                monitor.progress("frames", done, end)
-            with _hearing(said, (path, name)):
-                said["stage"] = "frames"
-                for frames in embed_stages(path, encoder, search.every, lambda f: f.vectors @ wanted, progress, stop, count=monitor.count):
-                    if stop.is_set(): raise VfrError("stopped", "cancelled")
-                    if frames.share < 1: said["moments"] = moments_of(frames, wanted, name, path, search.top)
-            known.put(search.source(), (name, path, details, frames))
-        said["stage"] = "search"
+            frames, about = _embedded(search, path, name, encoder, wanted, said, stop, monitor), list(notes)
+            known.put(source, (name, path, details, frames, about))
+        said["stage"], said["notes"] = "search", [*notes, *(n for n in about if n not in notes)]
         said["moments"] = moments_of(frames, wanted, name, path, search.top)
         said["cached"] = not monitor.report.processed
     said["stage"] = "done"
     return said["moments"]
+
+def _embedded(search, path, name, encoder, wanted, said, stop, monitor):
+    "The video's `FrameVectors`; moments that may still get better go to `said`."
+    def progress(n, done, end):
+        said["frames"] = done, end
+        monitor.progress("frames", done, end)
+    said["stage"] = "frames"
+    for frames in embed_stages(path, encoder, search.every, lambda f: f.vectors @ wanted, progress, stop, count=monitor.count):
+        if stop.is_set(): raise VfrError("stopped", "cancelled")
+        if frames.share < 1: said["moments"] = moments_of(frames, wanted, name, path, search.top)
+    return frames
 
 # %% ../nbs/42_demo.ipynb #3ff0c407
 def _transfer(p):
@@ -203,7 +217,7 @@ class _Panel(w.VBox):
         value = f'<p role="status">{html.escape(text)}</p>' if text else ""
         if self.status.value != value: self.status.value = value
 
-# %% ../nbs/42_demo.ipynb #8c219f40
+# %% ../nbs/42_demo.ipynb #53f06a00
 _doing = {"": "Starting.", "download": "Downloading.", "encoder": "Loading the encoder.", "frames": "Reading frames and embedding them.", "search": "Searching.", "done": "Searching."}
 
 class _Display(_Panel):
@@ -212,8 +226,9 @@ class _Display(_Panel):
         "Bring the panel up to date with the job."
         said = dict(job.said)
         self.progress.value = _stages_html(stages(said, is_link(asked.video)))
-        if "path" in said: self._open(said)
-        if said.get("moments") is not self._shown: self._show(said["moments"], job.over and not job.error)
+        if not job.error:
+            if "path" in said: self._open(said)
+            if said.get("moments") is not self._shown: self._show(said["moments"])
         if "report" in said: self._show_figures(said["report"], job.over)
         if not job.over: return self.tell(_doing[said.get("stage", "")])
         self.go.disabled, self.cancel.disabled = False, True
@@ -222,7 +237,7 @@ class _Display(_Panel):
             self.tell("")
             return self.say(trouble(job.error), "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
         self.moments, self.report = job.value, said["report"]
-        self.tell(f"{len(self.moments)} moment{'s' * (len(self.moments) != 1)} in {self.report.seconds:.1f} s.")
+        self.tell(f"{len(self.moments)} moment{'s' * (len(self.moments) != 1)} for “{asked.query}” in {self.report.seconds:.1f} s.")
         if not any(m.score > 0 for m in self.moments): self.say("Nothing in this video resembles that; the pictures below are only the best of the rest. Try other words.", "note")
         elif said.get("notes"): self.say("; ".join(said["notes"]) + ".", "note")
 
@@ -243,7 +258,7 @@ class _Display(_Panel):
         title = (details and details.title) or ("the sample" if self.video.value.strip() == "sample" else Path(said["path"]).name)
         self.heading.value = f"<h3>{html.escape(str(title))}</h3>"
 
-    def _show(self, moments, last):
+    def _show(self, moments):
         "Show moments that may still get better; the last ones are gone to."
         self._shown = moments
         self.player.show(moments)
@@ -270,7 +285,13 @@ class _Display(_Panel):
             return b
         self.history.children = [button(*p) for p in self._asked]
 
-# %% ../nbs/42_demo.ipynb #c042e989
+# %% ../nbs/42_demo.ipynb #7c3d9be1
+def _place(text):
+    "What was pasted as a link or a path: quotes around it, `~` and file:// are understood."
+    text = text.strip().strip('"')
+    if text.lower().startswith("file://"): return url2pathname(urlsplit(text).path)
+    return text if "://" in text else os.path.expanduser(text)
+
 def _warm(encoder):
     "Load the encoder while the user still types; what goes wrong will be said when it is needed."
     try: serve(encoder).encode_images([np.zeros((224, 224, 3), np.uint8)])
@@ -293,7 +314,7 @@ class Demo(_Display):
         if self.job and not self.job.over: return
         if video is not None: self.video.value = video
         if query is not None: self.query.value = query
-        asked = Search(self.video.value.strip().strip('"'), self.query.value.strip(), self.top.value, self.every.value, self.encoder.value.strip() or "embedded")
+        asked = Search(_place(self.video.value), self.query.value.strip(), self.top.value, self.every.value, self.encoder.value.strip() or "embedded")
         self.say()
         if not asked.video: return self.say("There is no video yet: paste a link or the path of a file, or use the sample.")
         if not asked.query: return self.say("Type what should be seen, e.g. a dog catches a frisbee.")

@@ -10,14 +10,14 @@ import asyncio, threading, time
 
 from .core import VfrError
 
-# %% ../nbs/39_jobs.ipynb #b5a0c308
+# %% ../nbs/39_jobs.ipynb #f996666d
 class Job:
     "`work` in a thread of its own; `refresh` is called with this job in the caller's thread, four times a second and once when it is over."
     def __init__(self, work, # called with this job in another thread; it looks at `job.stop` and may write to `job.said`
                  refresh=lambda job: None, # called with this job while it goes on, and when it is over
                  interval=0.25): # seconds between two calls
         self.stop, self.said, self.value, self.error, self.over = threading.Event(), {}, None, None, False
-        self._refresh, self._interval, self._outcome = refresh, interval, None
+        self._refresh, self._interval, self._outcome, self._lock = refresh, interval, None, threading.RLock()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True, name="vfr job")
         self._thread.start()
         try: self._task = asyncio.get_running_loop().create_task(self._watch())   # in a notebook
@@ -44,13 +44,23 @@ class Job:
 
     def _step(self):
         "Bring the caller up to date; True once it is over."
-        if self._outcome is not None: self._finish()
-        elif not self.over: self._refresh(self)
-        return self.over
+        with self._lock:   # `wait` and the event loop may both be watching
+            if self._outcome is not None: self._finish()
+            elif not self.over: self._show()
+            return self.over
 
     def _finish(self):
-        if self.over: return
-        if self._outcome is None: self.error = VfrError("stopped", "cancelled")
-        else: self.value, self.error = self._outcome
-        self.over = True
-        self._refresh(self)
+        with self._lock:
+            if self.over: return
+            if self._outcome is None: self.error = VfrError("stopped", "cancelled")
+            else: self.value, self.error = self._outcome
+            self.over = True
+            self._show()
+
+    def _show(self):
+        "Call `refresh`; where that fails, the job has failed and `refresh` hears of it."
+        try: self._refresh(self)
+        except Exception as e:
+            told, self.error, self.over = self.error, self.error or e, True
+            self.stop.set()
+            if told is None: self._refresh(self)

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['MediaServer', 'playable_copy', 'youtube_id', 'Player']
 
-# %% ../nbs/41_player.ipynb #81d851ab
+# %% ../nbs/41_player.ipynb #149771ba
 import atexit, base64, mimetypes, os, re, secrets, subprocess, threading, weakref
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -169,7 +170,7 @@ def youtube_id(link): # anything
     else: return None
     return found if re.fullmatch(r"[\w-]{6,20}", found) else None
 
-# %% ../nbs/41_player.ipynb #b23fd8c8
+# %% ../nbs/41_player.ipynb #d3ef482b
 def _lines_beside(video):
     "The lines of the caption file beside a video; none where there is none that can be read."
     try: return read_transcript(found) if (found := beside(video)) else []
@@ -221,7 +222,7 @@ class _Served(_Shared):
                 with self.hold_sync():
                     self._gone and self._gone()
                     self.problem = ""
-                    self._serve(job.value, probe(job.value))
+                    self._serve(job.value, replace(probe(job.value), start=0.0))   # a copy's clock is `Frame.time`
         self.job = Job(work, refresh)
 
     def close(self):
