@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Search', 'Known', 'run_search', 'stages', 'trouble', 'Demo', 'demo', 'demo_notebook', 'launch']
 
-# %% ../nbs/42_demo.ipynb #162a2bd7
+# %% ../nbs/42_demo.ipynb #31e4952b
 import base64, html, json, math, os, subprocess, sys, tempfile, threading, types
 from collections import OrderedDict
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from .frames import open_video, probe
 from .jobs import Job
 from .moments import check_search, moments_of
 from .monitor import Monitor, face, to_json
-from .player import Player
+from .player import WEB, Player
 from .serving import serve
 
 # %% ../nbs/42_demo.ipynb #1b8b66b7
@@ -58,7 +58,7 @@ class Known:
         while len(self._held) > self._most: self._held.popitem(last=False)
         return value
 
-# %% ../nbs/42_demo.ipynb #310fc275
+# %% ../nbs/42_demo.ipynb #66b7028f
 @contextmanager
 def _hearing(said, notes):
     "Warnings of this thread, or about the video, go to the list `notes`."
@@ -81,6 +81,18 @@ def _opened(search, said, stop, count):
     details = download(search.video, stop=stop) if is_link(search.video) else None   # it is there already: what its page said
     return name, path, details
 
+def _embedded(search, path, name, encoder, wanted, said, stop, monitor):
+    "The video's `FrameVectors`; moments that may still get better go to `said`."
+    def progress(n, done, end):
+        said["frames"] = done, end
+        monitor.progress("frames", done, end)
+    said["stage"] = "frames"
+    for frames in embed_stages(path, encoder, search.every, lambda f: f.vectors @ wanted, progress, stop, count=monitor.count):
+        if stop.is_set(): raise VfrError("stopped", "cancelled")
+        if frames.share < 1: said["moments"] = moments_of(frames, wanted, name, path, search.top)
+    return frames
+
+# %% ../nbs/42_demo.ipynb #6a1f337a
 def run_search(search, # `Search`
                known, # `Known`
                job): # `Job`
@@ -106,17 +118,6 @@ def run_search(search, # `Search`
         said["cached"] = not monitor.report.processed
     said["stage"] = "done"
     return said["moments"]
-
-def _embedded(search, path, name, encoder, wanted, said, stop, monitor):
-    "The video's `FrameVectors`; moments that may still get better go to `said`."
-    def progress(n, done, end):
-        said["frames"] = done, end
-        monitor.progress("frames", done, end)
-    said["stage"] = "frames"
-    for frames in embed_stages(path, encoder, search.every, lambda f: f.vectors @ wanted, progress, stop, count=monitor.count):
-        if stop.is_set(): raise VfrError("stopped", "cancelled")
-        if frames.share < 1: said["moments"] = moments_of(frames, wanted, name, path, search.top)
-    return frames
 
 # %% ../nbs/42_demo.ipynb #3ff0c407
 def _transfer(p):
@@ -158,25 +159,8 @@ def trouble(error): # what ended a job
     if isinstance(error, OSError): return f"The system refused: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
     return f"Something is wrong inside vfr_lib, not with what you typed. Please report it: {type(error).__name__}: {str(error)[:300]}"
 
-# %% ../nbs/42_demo.ipynb #e12e997e
-_style = """<style>
-.vfr-demo { max-width: 900px; margin: 0 auto; --jp-widgets-inline-label-width: 64px; font-size: 14px; overflow: hidden; }
-@media (min-width: 1600px) { .vfr-demo { max-width: 1100px; font-size: 17px; --jp-widgets-font-size: 16px; } .vfr-demo .vp { font-size: 16px; } .vfr-demo .vp-video { max-height: 560px; } }   /* a projector */
-.vfr-demo .widget-text, .vfr-demo .widget-combobox, .vfr-demo .jupyter-widgets { max-width: 100%; }
-.vfr-demo .vd-row { display: flex; flex-flow: row wrap; gap: 4px 8px; align-items: center; }
-.vfr-demo .widget-label { text-align: left; color: var(--jp-ui-font-color1, inherit); }
-.vfr-demo button:focus-visible, .vfr-demo input:focus-visible { outline: 2px solid var(--jp-brand-color1, #1565c0); outline-offset: 1px; }
-.vfr-demo ol.vd-stages { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 4px 14px; margin: 6px 0; padding: 0; list-style: none; }
-.vfr-demo .vd-stages li { margin: 0; line-height: 1.35; } .vfr-demo .vd-stages progress { width: 100%; height: 8px; display: block; }
-.vfr-demo .vd-stages small { display: block; min-height: 1.3em; opacity: .75; font-variant-numeric: tabular-nums; } .vfr-demo .vd-off { opacity: .55; } .vfr-demo .vd-done span::after { content: " ✓"; }
-.vfr-demo a { color: var(--jp-content-link-color, #1565c0); text-decoration: underline; }
-.vfr-demo p { margin: 6px 0; line-height: 1.45; overflow-wrap: anywhere; } .vfr-demo .widget-html, .vfr-demo .widget-html-content { height: auto; max-width: 100%; line-height: 1.4; font-size: inherit; white-space: normal; }
-.vfr-demo .vd-alert { padding: .6em .8em; border-left: 4px solid var(--jp-error-color1, #c62828); background: var(--jp-layout-color2, rgba(128,128,128,.15)); }
-.vfr-demo .vd-note { padding: .6em .8em; border-left: 4px solid var(--jp-warn-color1, #e07b00); background: var(--jp-layout-color2, rgba(128,128,128,.15)); }
-.vfr-demo h3 { margin: 10px 0 4px; font-size: 16px; overflow-wrap: anywhere; } .vfr-demo details { margin-top: 10px; } .vfr-demo summary { cursor: pointer; }
-.vfr-demo .vp { max-width: none; }
-.vfr-demo .vd-history button { width: auto; max-width: 100%; }
-</style>"""
+# %% ../nbs/42_demo.ipynb #2625e2ca
+_style = f"<style>{(WEB / 'demo.css').read_text()}</style>"
 
 def _link(name, text, data, kind):
     "A link that saves `data` as a file."
@@ -217,30 +201,9 @@ class _Panel(w.VBox):
         value = f'<p role="status">{html.escape(text)}</p>' if text else ""
         if self.status.value != value: self.status.value = value
 
-# %% ../nbs/42_demo.ipynb #53f06a00
-_doing = {"": "Starting.", "download": "Downloading.", "encoder": "Loading the encoder.", "frames": "Reading frames and embedding them.", "search": "Searching.", "done": "Searching."}
-
-class _Display(_Panel):
-    "What the panel shows while a job goes on and when it is over. Only the notebook's own thread comes here."
-    def _refresh(self, asked, job):
-        "Bring the panel up to date with the job."
-        said = dict(job.said)
-        self.progress.value = _stages_html(stages(said, is_link(asked.video)))
-        if not job.error:
-            if "path" in said: self._open(said)
-            if said.get("moments") is not self._shown: self._show(said["moments"])
-        if "report" in said: self._show_figures(said["report"], job.over)
-        if not job.over: return self.tell(_doing[said.get("stage", "")])
-        self.go.disabled, self.cancel.disabled = False, True
-        self._remember(asked, bool(job.error))
-        if job.error:
-            self.tell("")
-            return self.say(trouble(job.error), "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
-        self.moments, self.report = job.value, said["report"]
-        self.tell(f"{len(self.moments)} moment{'s' * (len(self.moments) != 1)} for “{asked.query}” in {self.report.seconds:.1f} s.")
-        if not any(m.score > 0 for m in self.moments): self.say("Nothing in this video resembles that; the pictures below are only the best of the rest. Try other words.", "note")
-        elif said.get("notes"): self.say("; ".join(said["notes"]) + ".", "note")
-
+# %% ../nbs/42_demo.ipynb #e492ccd0
+class _Screen(_Panel):
+    "The parts of the panel that show a video, moments and figures."
     def _open(self, said):
         "Show the video, if it is another one."
         source = said["path"], os.stat(said["path"]).st_mtime_ns if os.path.exists(said["path"]) else 0
@@ -272,6 +235,30 @@ class _Display(_Panel):
     def _show_figures(self, report, over):
         save = f'<p>{_link("run.json", "Save as JSON", to_json(report), "application/json")}</p>' if over else ""
         self.figures.value = f"<details open><summary>Figures of this run</summary>{face(report)}{save}</details>"
+
+# %% ../nbs/42_demo.ipynb #0ad22391
+_doing = {"": "Starting.", "download": "Downloading.", "encoder": "Loading the encoder.", "frames": "Reading frames and embedding them.", "search": "Searching.", "done": "Searching."}
+
+class _Display(_Screen):
+    "The panel follows a job."
+    def _refresh(self, asked, job):
+        "Bring the panel up to date with the job."
+        said = dict(job.said)
+        self.progress.value = _stages_html(stages(said, is_link(asked.video)))
+        if not job.error:
+            if "path" in said: self._open(said)
+            if said.get("moments") is not self._shown: self._show(said["moments"])
+        if "report" in said: self._show_figures(said["report"], job.over)
+        if not job.over: return self.tell(_doing[said.get("stage", "")])
+        self.go.disabled, self.cancel.disabled = False, True
+        self._remember(asked, bool(job.error))
+        if job.error:
+            self.tell("")
+            return self.say(trouble(job.error), "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
+        self.moments, self.report = job.value, said["report"]
+        self.tell(f"{len(self.moments)} moment{'s' * (len(self.moments) != 1)} for “{asked.query}” in {self.report.seconds:.1f} s.")
+        if not any(m.score > 0 for m in self.moments): self.say("Nothing in this video resembles that; the pictures below are only the best of the rest. Try other words.", "note")
+        elif said.get("notes"): self.say("; ".join(said["notes"]) + ".", "note")
 
     def _remember(self, asked, failed):
         "One button for each question that was answered, the newest first."
