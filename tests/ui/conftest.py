@@ -140,6 +140,10 @@ class Notebook:
         assert not errors, errors
         return self.page
     def run(self, code): return self.page.evaluate(_execute, [code]).strip()
+    def until(self, code, wanted, seconds=20):
+        "Wait until the kernel prints what is wanted."
+        end = time.monotonic() + seconds
+        while (said := self.run(code)) != wanted: assert time.monotonic() < end, (code, said)
     def close(self):
         self.page.evaluate("""async () => { const x = (document.cookie.match(/_xsrf=([^;]+)/) || [])[1] || '';
             for (const s of await (await fetch('/api/sessions')).json()) await fetch('/api/sessions/' + s.id, { method: 'DELETE', headers: { 'X-XSRFToken': x } }); }""")

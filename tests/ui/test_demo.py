@@ -79,8 +79,7 @@ def test_python_seeks_and_hears_the_time(panel, notebook):
     notebook.run("d = [w for w in __import__('gc').get_objects() if type(w).__name__ == 'Demo'][0]; p = d.player; heard = []; p.observe(lambda c: heard.append(c.new), 'time')")
     notebook.run("p.seek(4.5)")
     panel.at(4.5); panel.shows("lime")
-    deadline = time.monotonic() + 10
-    while abs(float(notebook.run("print(p.time)")) - 4.5) > 0.1: assert time.monotonic() < deadline
+    notebook.until("print(abs(p.time - 4.5) < 0.1)", "True")
     assert notebook.run("print(p.target['n'], d.player.target['time'])").endswith("4.5")   # the browser's time is no order: no echo
     time.sleep(0.5)
     panel.at(4.5)
@@ -90,8 +89,8 @@ def test_second_question_and_history(panel, notebook):
     began = time.monotonic()
     panel.ask("a green wall")
     expect(panel.card(1)).to_contain_text("1. 0:04.0")
-    assert time.monotonic() - began < 3
-    assert notebook.run("print(d.report.extracted, d.job.said['held'])") == "0 True"
+    assert time.monotonic() - began < 5
+    notebook.until("print(d.job.over and (d.report.extracted, d.job.said['held']))", "(0, True)")
     panel.box.locator(".vd-history button", has_text="a blue wall").click()
     expect(panel.card(1)).to_contain_text("1. 0:02.0")
     panel.at(2)
@@ -137,7 +136,7 @@ def test_a_server_that_stalls_is_cancelled(panel, site):
     panel.box.get_by_role("button", name="Cancel").click()
     expect(panel.box.get_by_role("note")).to_contain_text("Cancelled")
     expect(panel.box.get_by_role("button", name="Go", exact=True)).to_be_enabled()
-    assert time.monotonic() - began < 1.5   # the browser's own time included
+    assert time.monotonic() - began < 2.5   # the browser and the test driver take their time, too
     site.slow = 0
 
 
@@ -150,7 +149,7 @@ def test_cancel_while_embedding(panel, notebook):
     began = time.monotonic()
     panel.box.get_by_role("button", name="Cancel").click()
     expect(panel.box.get_by_role("note")).to_contain_text("Cancelled")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 2.5
     notebook.run("d.every.value = 1")
 
 
@@ -182,7 +181,7 @@ def test_two_demos_in_one_notebook(browser, lab, videos):
         for p in (one, two): p.answered()
         one.at(2); two.at(7.3)
         two.card(2).click()
-        assert nb.run("print(a.player.selected, b.player.selected)") == "0 1"
+        nb.until("print(a.player.selected, b.player.selected)", "0 1")
         one.at(2)
         nb.close()
 
@@ -223,9 +222,9 @@ def test_youtubes_own_player_is_driven_by_messages(browser, lab, videos):
         span = page.locator(".vp-span").bounding_box()
         assert 30 < span["width"] < 60   # 10 s of 212, although only YouTube knows how long the video is
         assert "/embed/dQw4w9WgXcQ?" in asked[0][0] and asked[0][1]   # YouTube refuses pages that do not say where they come from
-        deadline = time.monotonic() + 5
-        while nb.run("print(p.time)") != "42.0": assert time.monotonic() < deadline
+        nb.until("print(p.time)", "42.0")
         page.locator(".vp-copy").click()
+        expect(page.locator(".vp-copy")).to_have_text("copied")
         assert page.evaluate("() => navigator.clipboard.readText()") == "https://youtu.be/dQw4w9WgXcQ?t=42"
         nb.close()
 
