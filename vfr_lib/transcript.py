@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['Line', 'read_transcript', 'beside']
 
-# %% ../nbs/12_transcript.ipynb #10bd9f1f
+# %% ../nbs/12_transcript.ipynb #19a5b033
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from .core import VfrError
 
-# %% ../nbs/12_transcript.ipynb #80c2d794
+# %% ../nbs/12_transcript.ipynb #c883d352
 @dataclass(frozen=True)
 class Line:
     "What is said, and when."
@@ -25,11 +26,21 @@ def read_transcript(path): # a file as .srt, .vtt or another format that pysubs2
     path = Path(path)
     try: text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as e: raise VfrError(f"{path} cannot be read: {e.strerror}") from None
-    try: events = pysubs2.SSAFile.from_string(text.replace("\x00", "")).events
+    text = re.sub(r"<[\d:.]+>", "", text.replace("\x00", ""))   # the times of single words in automatic captions
+    try: events = pysubs2.SSAFile.from_string(text).events
     except Exception as e:   # it has a dozen ways to say no
         raise VfrError(f"{path} is not a caption file ({type(e).__name__}): give an .srt or .vtt file") from None
     lines = (Line(e.start / 1000, max(e.start, e.end) / 1000, " ".join(e.plaintext.split())) for e in events if not e.is_comment)
-    return sorted((line for line in lines if line.text), key=lambda line: (line.start, line.end))
+    return _unrolled(sorted((line for line in lines if line.text), key=lambda line: (line.start, line.end)))
+
+def _unrolled(lines):
+    "Automatic captions roll: each cue repeats what the one before it said and adds a few words. Only the new words are kept."
+    out, before = [], ""
+    for line in lines:
+        text = line.text.removeprefix(before).strip() if out and line.start - out[-1].end < 0.5 else line.text
+        before = line.text if text == line.text else text or before
+        if text: out.append(Line(line.start, line.end, text))
+    return out
 
 def beside(video): # a video file
     "The .vtt or .srt file of the same name beside a video, or None."
