@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import command
+from helpers import command
 from vfr_lib.clips import make_clip, sample_clip
 from vfr_lib.download import PracticeServer
 

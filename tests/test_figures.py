@@ -1,7 +1,7 @@
 "The figures that README and model card publish are what the command prints: VFR_DATA=folder pytest tests/test_figures.py"
 import json, re
 
-from conftest import root
+from helpers import root
 
 
 def published(path):

@@ -2,7 +2,7 @@
 import shutil, subprocess, sys
 
 import pytest
-from conftest import command, root
+from helpers import command, root
 
 notebooks = sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 

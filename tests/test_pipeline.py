@@ -2,7 +2,7 @@
 import json, os, signal, subprocess, sys, time
 
 import pytest
-from conftest import command
+from helpers import command
 from vfr_lib.bench import _repeat
 from vfr_lib.clips import make_clip
 

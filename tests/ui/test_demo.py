@@ -2,7 +2,7 @@
 import time
 
 import pytest
-from conftest import Notebook, notebook_of, opened
+from pages import Notebook, notebook_of, opened
 from playwright.sync_api import expect
 
 colour = """() => { const v = document.querySelector('.vp video'), c = document.createElement('canvas'); c.width = c.height = 1;

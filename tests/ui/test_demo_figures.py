@@ -2,7 +2,7 @@
 import subprocess, time
 
 import psutil
-from conftest import Notebook, notebook_of, opened
+from pages import Notebook, notebook_of, opened
 from test_demo import Panel
 
 

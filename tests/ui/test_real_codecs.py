@@ -1,7 +1,7 @@
 "Real videos of many codecs in a real browser: each plays at the right time, or says that it cannot and gets a copy that does."
 import json, os, shutil
 
-from conftest import Notebook, notebook_of, opened
+from pages import Notebook, notebook_of, opened
 
 names = ["big_buck_bunny_0_30.webm", "bikes.mp4", "bunny_60fps.ts", "av1_video.mkv", "h264_10bits.mp4", "h265_video.mp4", "flipping_a_pancake.mkv", "video_90.mov", "nasa_13013.mp4", "no_duration.webm"]
 state = "() => { const v = document.querySelector('.vp video'); return { time: v.currentTime, width: v.videoWidth, hidden: v.hidden }; }"
