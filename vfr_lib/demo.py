@@ -159,8 +159,8 @@ def trouble(error): # what ended a job
     if isinstance(error, OSError): return f"The system refused: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
     return f"Something is wrong inside vfr_lib, not with what you typed. Please report it: {type(error).__name__}: {str(error)[:300]}"
 
-# %% ../nbs/42_demo.ipynb #2625e2ca
-_style = f"<style>{(WEB / 'demo.css').read_text()}</style>"
+# %% ../nbs/42_demo.ipynb #57773be9
+_style = f"<style>{(WEB / 'demo.css').read_text('utf-8')}</style>"
 
 def _link(name, text, data, kind):
     "A link that saves `data` as a file."

@@ -58,7 +58,7 @@ def _range(wanted, size):
     first, last = (int(m[1]), min(int(m[2] or size), size - 1)) if m[1] else (max(size - int(m[2]), 0), size - 1)
     return (first, last, 206) if first <= last else (0, -1, 416)
 
-# %% ../nbs/41_player.ipynb #4aba0804
+# %% ../nbs/41_player.ipynb #1d2932d8
 class MediaServer:
     "Hands out registered files on 127.0.0.1, each at a random address, with Range. `MediaServer.one()` is the process's own."
     _one, _lock = None, threading.Lock()
@@ -76,7 +76,7 @@ class MediaServer:
 
     def register(self, path): # a file
         "The address at which this machine's browsers find the file."
-        place = f"/{secrets.token_urlsafe(16)}/video{Path(path).suffix if Path(path).suffix.isascii() else ''}"
+        place = f"/{secrets.token_urlsafe(16)}/video{Path(path).suffix if re.fullmatch(r'[.][A-Za-z0-9]{1,8}', Path(path).suffix) else ''}"
         self._server.files[place] = str(Path(path).resolve())
         return f"http://127.0.0.1:{self._server.server_address[1]}{place}"
 

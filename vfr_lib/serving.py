@@ -140,12 +140,13 @@ class ImagesInTorch:
             y = F.linear(F.gelu(first), *fc) + first
             return F.layer_norm(y, y.shape[-1:], *norm).cpu().numpy()
 
-# %% ../nbs/26_serving.ipynb #6ff0fe6a
+# %% ../nbs/26_serving.ipynb #0bc0562c
 class ImagesInOpenVino:
     "The image half of a `DualEncoder` as an OpenVINO graph: squares uint8 (n, s, s, 3) -> float32 (n, dim)."
     def __init__(self, weights, config,
                  ranges=None, # from `calibrate`: compute in int8; None computes in floats
                  half=False): # floats of 16 bits, bfloat16
+        sys.modules.setdefault("openvino_telemetry", None)   # it would report home, and fork in the middle of our threads
         import openvino
         import openvino.opset13 as ops
         self.ops, self.w, self.ranges = ops, weights, ranges
@@ -208,7 +209,7 @@ class ImagesInOpenVino:
     def __call__(self, squares):
         with self.lock: return self.request.infer({0: squares})[0].copy()
 
-# %% ../nbs/26_serving.ipynb #065f8ce9
+# %% ../nbs/26_serving.ipynb #cceeab01
 def _probes(size, n=8):
     "Made-up pictures, smooth like photographs: uint8 (n, size, size, 3)."
     from PIL import Image
@@ -217,6 +218,7 @@ def _probes(size, n=8):
 
 def _choices(ranges):
     "The OpenVINO engines that this processor could run, as {name: settings of `ImagesInOpenVino`}."
+    sys.modules.setdefault("openvino_telemetry", None)   # it would report home, and fork in the middle of our threads
     import openvino
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     half = "BF16" in able

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .core import VfrError
 
-# %% ../nbs/12_transcript.ipynb #c883d352
+# %% ../nbs/12_transcript.ipynb #28032761
 @dataclass(frozen=True)
 class Line:
     "What is said, and when."
@@ -26,12 +26,13 @@ def read_transcript(path): # a file as .srt, .vtt or another format that pysubs2
     path = Path(path)
     try: text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as e: raise VfrError(f"{path} cannot be read: {e.strerror}") from None
-    text = re.sub(r"<[\d:.]+>", "", text.replace("\x00", ""))   # the times of single words in automatic captions
+    text, rolls = re.subn(r"<[\d:.]+>", "", text.replace("\x00", ""))   # the times of single words: only automatic captions have them
     try: events = pysubs2.SSAFile.from_string(text).events
     except Exception as e:   # it has a dozen ways to say no
         raise VfrError(f"{path} is not a caption file ({type(e).__name__}): give an .srt or .vtt file") from None
     lines = (Line(e.start / 1000, max(e.start, e.end) / 1000, " ".join(e.plaintext.split())) for e in events if not e.is_comment)
-    return _unrolled(sorted((line for line in lines if line.text), key=lambda line: (line.start, line.end)))
+    lines = sorted((line for line in lines if line.text), key=lambda line: (line.start, line.end))
+    return _unrolled(lines) if rolls else lines
 
 def _unrolled(lines):
     "Automatic captions roll: each cue repeats what the one before it said and adds a few words. Only the new words are kept."
