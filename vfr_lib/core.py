@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VfrError', 'VfrWarning', 'warn', 'hms', 'parse_time', 'size_text', 'parse_size', 'Frame', 'opencv', 'to_jpeg',
-           'Moment', 'Moments', 'write_whole', 'pick_device']
+           'Moment', 'p_text', 'Moments', 'write_whole', 'pick_device']
 
 # %% ../nbs/00_core.ipynb #09285743
 import base64, html, os, re, tempfile, warnings
@@ -82,7 +82,7 @@ class Frame:
     def _repr_html_(self):
         return _figure(self.image, hms(self.time, 3))
 
-# %% ../nbs/00_core.ipynb #505211f9
+# %% ../nbs/00_core.ipynb #516346f6
 def opencv():
     "The `cv2` module, or a VfrError that says what to install where its system library is missing."
     try: import cv2
@@ -104,9 +104,9 @@ def _figure(image, caption, width=240):
     data = base64.b64encode(to_jpeg(image, width)).decode()
     return (f'<figure style="display:inline-block;margin:4px;text-align:center;font-size:90%">'
             f'<img src="data:image/jpeg;base64,{data}" alt="{html.escape(caption)}" style="max-width:{width}px;border-radius:4px">'
-            f'<figcaption>{html.escape(caption)}</figcaption></figure>')
+            f'<figcaption style="max-width:{width}px;overflow-wrap:anywhere">{html.escape(caption).replace(chr(10), "<br>")}</figcaption></figure>')
 
-# %% ../nbs/00_core.ipynb #d4baf956
+# %% ../nbs/00_core.ipynb #0d377d2b
 @dataclass(frozen=True)
 class Moment:
     "A span of a video that answers a query."
@@ -117,26 +117,46 @@ class Moment:
     score: float                          # cosine of the best frame with the query
     p_value: float = None                 # chance of such a score where the thing is absent, or None
     image: np.ndarray = field(default=None, repr=False, compare=False) # the best frame, RGB uint8, or None
+    title: str = None                     # of the video, where there is more than its path
+    evidence: str = "seen"                # `seen`, `said` or `both`
+    said: str = None                      # the words that match, where it was said
 
     def to_dict(self):
         "The plain values, times in seconds to the microsecond; no picture."
         out = dict(video=self.video, **{k: round(getattr(self, k), 6) for k in ("start", "end", "time", "score")})
-        return out if self.p_value is None else {**out, "p_value": self.p_value}
+        if self.p_value is not None: out["p_value"] = self.p_value
+        if self.title is not None: out["title"] = self.title
+        if self.evidence != "seen": out |= dict(evidence=self.evidence, said=self.said)
+        return out
 
     def __repr__(self): return f"Moment({Path(self.video).name}, {self})"
 
-    def __str__(self): return f"{hms(self.start, 1)} to {hms(self.end, 1)}, best at {hms(self.time, 1)}, score {self.score:.3f}"
+    def __str__(self):
+        sure = "" if self.p_value is None else f", {p_text(self.p_value)}"
+        return f"{hms(self.start, 1)} to {hms(self.end, 1)}, best at {hms(self.time, 1)}, score {self.score:.3f}{sure}"
 
     def _repr_html_(self):
-        return str(self) if self.image is None else _figure(self.image, f"{hms(self.time, 1)} ({hms(self.start)}–{hms(self.end)}) · {self.score:.3f}")
+        sure = "" if self.p_value is None else f" · {p_text(self.p_value)}"
+        caption = f"{hms(self.time, 1)} ({hms(self.start)}–{hms(self.end)}) · {self.score:.3f}{sure}" + (f"\n{self.title}" if self.title else "") + (f"\n“{self.said}”" if self.said else "")
+        return f"<p>{html.escape(caption)}</p>" if self.image is None else _figure(self.image, caption)
 
-# %% ../nbs/00_core.ipynb #60b62f93
+def p_text(p): # a p-value
+    "A p-value as people write it: `p 0.03`, `p < 0.001`."
+    return "p < 0.001" if p < 0.001 else f"p {p:.2g}"
+
+# %% ../nbs/00_core.ipynb #dad7d8f8
 class Moments(list):
     "A list of `Moment`, best first, that shows itself as a filmstrip."
     share = 1.0   # of the sampled frames that were looked at; below 1 a better answer may follow
     path = None   # the file that was searched, where `Moment.video` may be a link
     times, scores = (), ()   # the curve: seconds and cosine of every frame that was looked at
     duration = None   # seconds, of the video
+    level = 0.05   # above this p-value nothing counts as found
+
+    @property
+    def convincing(self):
+        "Whether the best of them would be an answer: its p-value is at most `level`, or nothing has measured it and its score is above 0."
+        return any(m.score > 0 if m.p_value is None else m.p_value <= self.level for m in self)
 
     def plot(self):
         "The filmstrip as a matplotlib figure, for pages that cannot hold HTML."
@@ -150,7 +170,9 @@ class Moments(list):
         return fig
 
     def _repr_html_(self):
-        return "".join(m._repr_html_() for m in self) or "<em>no moments</em>"
+        if not self: return "<em>no moments</em>"
+        doubt = "" if self.convincing else "<p><em>Nothing convincing; these are only the best guesses.</em></p>"
+        return doubt + "".join(m._repr_html_() for m in self)
 
 # %% ../nbs/00_core.ipynb #7e32d67c
 @contextmanager
