@@ -144,7 +144,7 @@ def p_text(p): # a p-value
     "A p-value as people write it: `p 0.03`, `p < 0.001`."
     return "p < 0.001" if p < 0.001 else f"p {p:.2g}"
 
-# %% ../nbs/00_core.ipynb #dad7d8f8
+# %% ../nbs/00_core.ipynb #e50c97c4
 class Moments(list):
     "A list of `Moment`, best first, that shows itself as a filmstrip."
     share = 1.0   # of the sampled frames that were looked at; below 1 a better answer may follow
@@ -155,8 +155,8 @@ class Moments(list):
 
     @property
     def convincing(self):
-        "Whether the best of them would be an answer: its p-value is at most `level`, or nothing has measured it and its score is above 0."
-        return any(m.score > 0 if m.p_value is None else m.p_value <= self.level for m in self)
+        "Whether one of them would be an answer: it was said, its p-value is at most `level`, or nothing has measured it and its score is above 0."
+        return any(m.evidence != "seen" or (m.score > 0 if m.p_value is None else m.p_value <= self.level) for m in self)
 
     def plot(self):
         "The filmstrip as a matplotlib figure, for pages that cannot hold HTML."

@@ -61,13 +61,14 @@ def first_after_cut(path, # a video file
     cuts = np.flatnonzero(jumps >= 0.6 * jumps.max())
     return frames[int(cuts[-1 if latest else 0]) + 1].time
 
-# %% ../nbs/32_moments.ipynb #243a2f88
+# %% ../nbs/32_moments.ipynb #d70102ad
 @dataclass(frozen=True)
 class Curve:
     "How well each sampled frame of a video matches a query."
     scores: np.ndarray    # float (n,), cosines
     heights: np.ndarray   # float (n,), calibrated scores, by which frames are ranked
     p: np.ndarray = None  # float (n,), p-values corrected for the number of frames, or None without a background
+    until: np.ndarray = None  # float (n,), seconds: where an answer with this best frame ends at the earliest, or None
 
 def curve_of(frames, # `FrameVectors`
              wanted, # float32 (dim,), the query's vector
@@ -79,13 +80,13 @@ def curve_of(frames, # `FrameVectors`
     heights = scores - usual - background.of_query(wanted)
     return Curve(scores, heights, p_value(heights, null))
 
-# %% ../nbs/32_moments.ipynb #8f0321dc
+# %% ../nbs/32_moments.ipynb #328c20c6
 def check_search(query, top, every, level=0.05):
     "VfrError for what cannot be asked."
     if int(top) != top or top < 1: raise VfrError(f"top must be a whole number from 1, not {top!r}")
     check_step(every)
     if not (isinstance(level, (int, float)) and 0 < level <= 1): raise VfrError(f"level must be above 0 and at most 1, not {level!r}: 0.05 takes 5 of 100 absent things for found")
-    if not isinstance(query, str) or not query.strip():
+    if isinstance(query, str) and not query.strip() or not (isinstance(query, str) or hasattr(query, "curve_in")):
         raise VfrError("the query is empty: type what should be seen, e.g. \"a dog catches a frisbee\"")
 
 def moments_of(frames, # `FrameVectors` of a video
@@ -101,6 +102,7 @@ def moments_of(frames, # `FrameVectors` of a video
     found.share, found.path, found.times, found.scores, found.duration, found.level = frames.share, path and str(path), frames.times, curve.scores, frames.end, level
     for first, last, best in find_moments(curve.heights, top, cuts):
         start, end = _edges(path if exact else None, frames, first, last, cuts)
+        if curve.until is not None: end = max(end, float(curve.until[best]))
         time = float(frames.times[best])
         found.append(Moment(video, start, end, time, float(curve.scores[best]), None if curve.p is None else float(curve.p[best]),
                             image=frame_at(path, time, 640).image if pictures else None))
@@ -113,9 +115,9 @@ def _edges(path, frames, first, last, cuts):
     end = first_after_cut(path, times[last], times[last + 1]) if last + 1 < len(times) and near(last) else None
     return float(times[first] if start is None else start), float(frames.ends[last] if end is None else end)
 
-# %% ../nbs/32_moments.ipynb #7222921c
+# %% ../nbs/32_moments.ipynb #d262b88f
 def find_anytime(video, # a path, an http(s) link, or `sample`
-                 query, # what should be seen, one sentence
+                 query, # what should be seen: a sentence, or a `Query`
                  top=5, # number of moments, at most
                  every=1.0, # seconds between the frames that are looked at
                  encoder="embedded", # a name for `serve`, or an encoder
@@ -135,10 +137,12 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
     name, path = open_video(video, arriving, stop)
     probe(path)   # a bad file is refused before the encoder is loaded
     encoder = serve(encoder)
-    wanted, background = encoder.encode_texts([query])[0], background_of(encoder)
-    for frames in embed_stages(path, encoder, every, (lambda f: f.vectors @ wanted) if early else None, lambda n, done, end: tell("frames", done, end), stop, cache=cache, count=count):
+    background = background_of(encoder)
+    wanted = encoder.encode_texts([query])[0] if isinstance(query, str) else None
+    curve = lambda f: query.curve_in(f, encoder, background) if wanted is None else curve_of(f, wanted, background)
+    for frames in embed_stages(path, encoder, every, (lambda f: curve(f).heights) if early else None, lambda n, done, end: tell("frames", done, end), stop, cache=cache, count=count):
         whole = frames.share == 1
-        if whole or early: yield moments_of(frames, curve_of(frames, wanted, background), name, path, top, pictures and whole, level, whole)
+        if whole or early: yield moments_of(frames, curve(frames), name, path, top, pictures and whole, level, whole)
 
 def find(video, query, top=5, every=1.0, encoder="embedded", pictures=True, progress=None, stop=None, cache=True, count=None, level=0.05): # see `find_anytime`
     "The moments of a video that match a sentence, best first: `Moments`, a list of `Moment`. A second question on the same video is answered from the cache."
