@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VfrError', 'VfrWarning', 'warn', 'hms', 'parse_time', 'size_text', 'parse_size', 'Frame', 'opencv', 'to_jpeg',
-           'Moment', 'p_text', 'Moments', 'write_whole', 'pick_device']
+           'figure_html', 'Moment', 'p_text', 'Moments', 'write_whole', 'pick_device']
 
 # %% ../nbs/00_core.ipynb #09285743
 import base64, html, os, re, tempfile, warnings
@@ -66,7 +66,7 @@ def parse_size(text): # `500 MB`, `2GB`, `1.5 kB` or a number of bytes
     if not m: raise VfrError(f"{text!r} is not a size: write e.g. 500 MB or 2 GB")
     return int(float(m[1]) * 1000 ** " kmgt".index(m[2].lower() or " "))
 
-# %% ../nbs/00_core.ipynb #1a489513
+# %% ../nbs/00_core.ipynb #f3c8af52
 @dataclass(frozen=True)
 class Frame:
     "One picture of a video and the moment it is shown."
@@ -80,9 +80,9 @@ class Frame:
         return self.image.shape[1], self.image.shape[0]
 
     def _repr_html_(self):
-        return _figure(self.image, hms(self.time, 3))
+        return figure_html(self.image, hms(self.time, 3))
 
-# %% ../nbs/00_core.ipynb #516346f6
+# %% ../nbs/00_core.ipynb #5b4d097f
 def opencv():
     "The `cv2` module, or a VfrError that says what to install where its system library is missing."
     try: import cv2
@@ -99,14 +99,16 @@ def to_jpeg(image, # RGB uint8, (height, width, 3)
     if width and w > width: image = cv2.resize(image, (width, max(1, round(h * width / w))), interpolation=cv2.INTER_AREA)
     return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
-def _figure(image, caption, width=240):
-    "A picture over a line of text, as HTML; `caption` is set as text."
+def figure_html(image, # RGB uint8, (height, width, 3)
+                caption, # lines of plain text
+                width=240): # pixels, at most
+    "A picture over lines of text, as HTML."
     data = base64.b64encode(to_jpeg(image, width)).decode()
     return (f'<figure style="display:inline-block;margin:4px;text-align:center;font-size:90%">'
             f'<img src="data:image/jpeg;base64,{data}" alt="{html.escape(caption)}" style="max-width:{width}px;border-radius:4px">'
             f'<figcaption style="max-width:{width}px;overflow-wrap:anywhere">{html.escape(caption).replace(chr(10), "<br>")}</figcaption></figure>')
 
-# %% ../nbs/00_core.ipynb #0d377d2b
+# %% ../nbs/00_core.ipynb #c7b07154
 @dataclass(frozen=True)
 class Moment:
     "A span of a video that answers a query."
@@ -138,7 +140,7 @@ class Moment:
     def _repr_html_(self):
         sure = "" if self.p_value is None else f" · {p_text(self.p_value)}"
         caption = f"{hms(self.time, 1)} ({hms(self.start)}–{hms(self.end)}) · {self.score:.3f}{sure}" + (f"\n{self.title}" if self.title else "") + (f"\n“{self.said}”" if self.said else "")
-        return f"<p>{html.escape(caption)}</p>" if self.image is None else _figure(self.image, caption)
+        return f"<p>{html.escape(caption)}</p>" if self.image is None else figure_html(self.image, caption)
 
 def p_text(p): # a p-value
     "A p-value as people write it: `p 0.03`, `p < 0.001`."

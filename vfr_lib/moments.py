@@ -23,14 +23,15 @@ def shot_cuts(vectors): # float array (n, dim), the frames' vectors, L2-normalis
     usual = float((v.mean(0, dtype=float) ** 2).sum())   # the mean cosine of any two frames of this video
     return np.einsum("ij,ij->i", v[1:], v[:-1], dtype=float) < min((usual + 1) / 2, 0.75)
 
-# %% ../nbs/32_moments.ipynb #ee5095fc
+# %% ../nbs/32_moments.ipynb #f1aae1f4
 def find_moments(scores, # float array (n,), one score per sampled frame
                  top=5, # number of moments, at most
                  cuts=None, # boolean array (n - 1,) from `shot_cuts`; None knows of no cuts
-                 apart=5): # frames between two summits of one shot, at least
+                 apart=5, # frames between two summits of one shot, at least
+                 absent=np.inf): # a score that is reached where the thing is absent: the plain is not above it
     "Spans of high score as (first, last, best) frame indices, the highest best first; spans never overlap or cross a cut, and no more than three are of one shot."
     s = np.asarray(scores, float)
-    plain = min(np.median(s), (s.max() + s.min()) / 2)
+    plain = min(np.median(s), (s.max() + s.min()) / 2, absent)
     shot = np.zeros(len(s), int) if cuts is None else np.concatenate([[0], np.cumsum(cuts)])
     taken, spans = np.zeros(len(s), bool), []
     for best in np.argsort(-s, kind="stable").tolist():
@@ -80,7 +81,7 @@ def curve_of(frames, # `FrameVectors`
     heights = scores - usual - background.of_query(wanted)
     return Curve(scores, heights, p_value(heights, null))
 
-# %% ../nbs/32_moments.ipynb #328c20c6
+# %% ../nbs/32_moments.ipynb #f3c8a77b
 def check_search(query, top, every, level=0.05):
     "VfrError for what cannot be asked."
     if int(top) != top or top < 1: raise VfrError(f"top must be a whole number from 1, not {top!r}")
@@ -100,7 +101,8 @@ def moments_of(frames, # `FrameVectors` of a video
     "The moments of a video whose frames are vectors already: `Moments`, best first, with the curve of all scores."
     found, cuts = Moments(), shot_cuts(frames.vectors)
     found.share, found.path, found.times, found.scores, found.duration, found.level = frames.share, path and str(path), frames.times, curve.scores, frames.end, level
-    for first, last, best in find_moments(curve.heights, top, cuts):
+    absent = np.inf if curve.p is None else curve.heights[curve.p <= level].min(initial=np.inf)
+    for first, last, best in find_moments(curve.heights, top, cuts, absent=absent):
         start, end = _edges(path if exact else None, frames, first, last, cuts)
         if curve.until is not None: end = max(end, float(curve.until[best]))
         time = float(frames.times[best])

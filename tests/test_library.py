@@ -1,0 +1,137 @@
+"A library survives what happens to it: killed at any moment, two writers, readers beside a writer."
+import os, random, signal, subprocess, sys, time
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from vfr_lib.clips import make_clip
+from vfr_lib.core import VfrError
+from vfr_lib.library import Library
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    "Six films of different lengths, every frame of its own."
+    folder = tmp_path_factory.mktemp("shelf")
+    for k, picture in enumerate((data.coffee(), data.chelsea(), data.rocket(), data.astronaut())):
+        make_clip(folder / f"film {k}.mp4", [(Image.fromarray(picture), 20 + 10 * k)], fps=4, size=(320, 180), options={"g": "8", "preset": "veryfast"})
+    (folder / "film 0.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\nGrind the beans.\n")
+    return folder
+
+
+def adding(lib, shelf, cache):
+    return subprocess.Popen([sys.executable, "-m", "vfr_lib.cli", "add", str(lib), str(shelf), "--every", "0.5"], env={**os.environ, "VFR_CACHE": str(cache)},
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def whole(lib, expected):
+    "Every video that the library names is there, whole, and nothing else is seen; returns how many."
+    library = Library(lib, create=False)
+    for v in library.videos: assert v.frames == expected[v.title], v
+    if not len(library): return 0
+    memory = library._load()
+    assert len(memory.times) == sum(v.frames for v in library.videos) == len(memory.vectors)
+    titles = {v.title for v in library.videos}
+    assert {m.title for m in library.search("a cat", top=20)} <= titles
+    return len(titles)
+
+
+def test_killed_twenty_times(shelf, tmp_path, record_property):
+    reference = Library(tmp_path / "reference", every=0.5)
+    reference.add(shelf)
+    expected = {v.title: v.frames for v in reference.videos}
+    assert len(expected) == 4
+    rng, kills, caught, finished = random.Random(6), 0, 0, 0
+    while kills < 20:
+        lib, cache = tmp_path / f"lib {kills}", tmp_path / f"cache {kills}"
+        before = 0
+        while kills < 20:
+            process = adding(lib, shelf, cache)
+            try: process.wait(rng.uniform(0.3, 3.0))
+            except subprocess.TimeoutExpired: os.kill(process.pid, signal.SIGKILL)
+            killed = process.wait() == -signal.SIGKILL
+            said = process.communicate()
+            assert killed or process.returncode == 0, said
+            kills += killed
+            try: now = whole(lib, expected)
+            except VfrError as e: assert "there is no library" in str(e); now = 0   # killed before it began
+            assert now >= before, "a finished video was lost"
+            caught += killed and 0 < now < 4
+            before = now
+            if not killed: finished += 1; break
+        last = adding(lib, shelf, cache)
+        assert last.wait(120) == 0, last.communicate()
+        assert whole(lib, expected) == 4
+        a, b = reference._load(), Library(lib)._load()
+        order = [next(i for i, w in enumerate(b.videos) if w["id"] == v["id"]) for v in a.videos]
+        assert all(np.array_equal(a.vectors[a.slice(i)], b.vectors[b.slice(j)]) and np.array_equal(a.times[a.slice(i)], b.times[b.slice(j)]) for i, j in enumerate(order))
+        assert Library(lib).search("grind beans", top=1)[0].evidence == "said"
+    print(f"killed {kills} times, {caught} of them with some videos in and some not; {finished} runs ended before they were killed")
+
+
+def test_what_was_written_in_vain_is_swept_away(shelf, tmp_path):
+    library = Library(tmp_path / "lib")
+    library.add(shelf / "film 0.mp4")
+    with pytest.MonkeyPatch.context() as m:   # killed after the frames and before the video's own row
+        table = library._table
+        def broken(name):
+            if name == "videos" and sys._getframe(1).f_code.co_name == "_write": raise KeyboardInterrupt
+            return table(name)
+        m.setattr(library, "_table", broken)
+        with pytest.raises(KeyboardInterrupt): library.add(shelf / "film 1.mp4")
+    assert library._table("frames").count_rows() > library.videos[0].frames   # they lie there ...
+    other = Library(library.path)
+    assert [v.title for v in other.videos] == ["film 0"] and {m.title for m in other.search("a cat")} == {"film 0"}   # ... and nobody sees them
+    other.add(shelf / "film 1.mp4")
+    assert other._table("frames").count_rows() == sum(v.frames for v in other.videos)
+
+
+def test_second_writer_waits_or_is_told(shelf, tmp_path, vfr):
+    library = Library(tmp_path / "lib")
+    library.add(shelf / "film 0.mp4")
+    with library._writing():
+        told = vfr("add", library.path, shelf / "film 1.mp4", "--no-wait")
+        assert told.returncode == 2 and "another process is writing" in told.stderr and "Traceback" not in told.stderr
+        waiting = subprocess.Popen([sys.executable, "-m", "vfr_lib.cli", "add", library.path, str(shelf / "film 1.mp4")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(4)
+        assert waiting.poll() is None and library.search("a cat", top=1)   # readers do not wait
+    out, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0 and "1 video added" in out and "waiting until it is done" in err
+    assert len(library) == 2
+
+
+def test_reader_sees_what_comes_in(shelf, tmp_path):
+    writer, reader = Library(tmp_path / "lib"), None
+    writer.add(shelf / "film 0.mp4")
+    reader = Library(tmp_path / "lib", create=False)
+    assert {m.title for m in reader.search("a cat")} == {"film 0"}
+    writer.add(shelf / "film 1.mp4")
+    assert reader.search("a cat", top=1)[0].title == "film 1"
+    writer.remove("film 1")
+    assert {m.title for m in reader.search("a cat")} == {"film 0"}
+
+
+def test_read_only_library_is_read(shelf, tmp_path):
+    library = Library(tmp_path / "lib")
+    library.add(shelf / "film 1.mp4")
+    if os.geteuid() == 0: pytest.skip("root may write everywhere")
+    for p in [tmp_path / "lib", *(tmp_path / "lib").rglob("*")]: p.chmod(p.stat().st_mode & ~0o222)
+    try:
+        assert Library(tmp_path / "lib").search("a cat", top=1)[0].title == "film 1"
+        with pytest.raises(VfrError, match="read-only|cannot"): Library(tmp_path / "lib").add(shelf / "film 0.mp4")
+    finally:
+        for p in [tmp_path / "lib", *(tmp_path / "lib").rglob("*")]: p.chmod(p.stat().st_mode | 0o200)
+
+
+def test_the_shell(shelf, tmp_path, vfr):
+    lib = tmp_path / "my videos"
+    assert vfr("search", lib, "a cat").returncode == 2
+    r = vfr("add", lib, shelf / "film 0.mp4", shelf / "film 1.mp4", shelf / "gone.mp4")
+    assert r.returncode == 0 and "2 videos added, 1 skipped" in r.stdout and "does not exist" in r.stdout, r
+    assert vfr("videos", lib).stdout.count("film") == 4   # titles and paths
+    r = vfr("search", lib, "a cat", "--json")
+    assert r.returncode == 0 and '"title": "film 1"' in r.stdout and '"p_value"' in r.stdout, r
+    assert vfr("remove", lib, "film 1").returncode == 0 and vfr("remove", lib, "film 1").returncode == 2
+    assert "film 1" not in vfr("videos", lib).stdout
