@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['Search', 'Known', 'run_search', 'stages', 'trouble', 'Demo', 'demo', 'demo_notebook', 'launch']
 
-# %% ../nbs/42_demo.ipynb #31e4952b
-import base64, html, json, math, os, subprocess, sys, tempfile, threading, types
+# %% ../nbs/42_demo.ipynb #0dcb0f6e
+import base64, html, json, math, os, signal, subprocess, sys, tempfile, threading, types
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 import ipywidgets as w
 import numpy as np
 
-from .core import VfrError, hms, size_text, warn
+from .core import VfrError, hms, p_text, size_text, warn
 from .download import download, is_link
 from .embedding import embed_stages
 from .export import to_csv
@@ -25,8 +25,9 @@ from .frames import open_video, probe
 from .jobs import Job
 from .moments import check_search, moments_of
 from .monitor import Monitor, face, to_json
-from .player import WEB, Player
+from .player import WEB, Player, lines_beside
 from .serving import serve
+from .transcript import read_transcript
 
 # %% ../nbs/42_demo.ipynb #1b8b66b7
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Known:
         while len(self._held) > self._most: self._held.popitem(last=False)
         return value
 
-# %% ../nbs/42_demo.ipynb #66b7028f
+# %% ../nbs/42_demo.ipynb #a62ea31f
 @contextmanager
 def _hearing(said, notes):
     "Warnings of this thread, or about the video, go to the list `notes`."
@@ -72,14 +73,21 @@ def _hearing(said, notes):
     finally: warn.listeners.remove(listener)
 
 def _opened(search, said, stop, count):
-    "(name, file, `Video` or None) of what the user gave; downloaded if need be."
+    "What is known of the video that the user gave, as a dict; downloaded if need be."
     if is_link(search.video): said["stage"] = "download"
     def arriving(p):
         count("received", p["received"], p["seconds"])
         said["download"] = p
     name, path = open_video(search.video, arriving, stop)
     details = download(search.video, stop=stop) if is_link(search.video) else None   # it is there already: what its page said
-    return name, path, details
+    title = (details and details.title) or ("the sample" if search.video == "sample" else Path(path).name)
+    return dict(name=name, path=path, details=details, title=str(title), source=(path, _stamp(path)), info=probe(path), lines=_lines(path, details))
+
+def _lines(path, details):
+    "What is said in the video, from its page's captions or from a file beside it."
+    if not (details and details.captions): return lines_beside(path)
+    try: return read_transcript(details.captions)
+    except VfrError: return []
 
 def _embedded(search, path, name, encoder, wanted, said, stop, monitor):
     "The video's `FrameVectors`; moments that may still get better go to `said`."
@@ -92,7 +100,7 @@ def _embedded(search, path, name, encoder, wanted, said, stop, monitor):
         if frames.share < 1: said["moments"] = moments_of(frames, wanted, name, path, search.top)
     return frames
 
-# %% ../nbs/42_demo.ipynb #6a1f337a
+# %% ../nbs/42_demo.ipynb #70d0e882
 def run_search(search, # `Search`
                known, # `Known`
                job): # `Job`
@@ -102,17 +110,16 @@ def run_search(search, # `Search`
         said["report"] = monitor.report
         check_search(search.query, search.top, search.every)
         held = known.get(source)
-        if held and not os.path.exists(held[1]): held = None   # the cache was cleared
-        if held: name, path, details, frames, about = held
-        else: name, path, details = _opened(search, said, stop, monitor.count)
-        info = probe(path)
-        said.update(name=name, path=path, details=details, planned=math.floor(info.duration / search.every) + 1, held=bool(held), stage="encoder")
+        if held and not os.path.exists(held[0]["path"]): held = None   # the cache was cleared
+        opened, frames, about = held or (_opened(search, said, stop, monitor.count), None, None)
+        name, path = opened["name"], opened["path"]
+        said.update(opened, planned=math.floor(opened["info"].duration / search.every) + 1, held=bool(held), stage="encoder")
         model = search.encoder, _stamp(search.encoder)
         encoder = known.get(model) or known.put(model, serve(search.encoder))
         wanted = encoder.encode_texts([search.query])[0]
         if not held:
             frames, about = _embedded(search, path, name, encoder, wanted, said, stop, monitor), list(notes)
-            known.put(source, (name, path, details, frames, about))
+            known.put(source, (opened, frames, about))
         said["stage"], said["notes"] = "search", [*notes, *(n for n in about if n not in notes)]
         said["moments"] = moments_of(frames, wanted, name, path, search.top)
         said["cached"] = not monitor.report.processed
@@ -201,25 +208,18 @@ class _Panel(w.VBox):
         value = f'<p role="status">{html.escape(text)}</p>' if text else ""
         if self.status.value != value: self.status.value = value
 
-# %% ../nbs/42_demo.ipynb #e492ccd0
+# %% ../nbs/42_demo.ipynb #060a68cc
 class _Screen(_Panel):
     "The parts of the panel that show a video, moments and figures."
     def _open(self, said):
         "Show the video, if it is another one."
-        source = said["path"], os.stat(said["path"]).st_mtime_ns if os.path.exists(said["path"]) else 0
-        if self.player is not None and self._source == source: return
-        details = said["details"]
-        if details and details.captions:
-            from vfr_lib.transcript import read_transcript
-            try: lines = read_transcript(details.captions)
-            except VfrError: lines = []
-        else: lines = None
-        about = dict(chapters=details.chapters, heat=details.heatmap, lines=lines) if details else {}
+        if self.player is not None and self._source == said["source"]: return
+        self._source, details = None, said["details"]
+        about = dict(info=said["info"], lines=said["lines"], **(dict(chapters=details.chapters, heat=details.heatmap) if details else {}))
         if self.player is None: self.player = Player(said["path"], **about)
         else: self.player.load(said["path"], **about)
-        self.screen.children, self._source = [self.player], source
-        title = (details and details.title) or ("the sample" if self.video.value.strip() == "sample" else Path(said["path"]).name)
-        self.heading.value = f"<h3>{html.escape(str(title))}</h3>"
+        self.screen.children, self._source = [self.player], said["source"]
+        self.heading.value = f"<h3>{html.escape(said['title'])}</h3>"
 
     def _show(self, moments):
         "Show moments that may still get better; the last ones are gone to."
@@ -236,7 +236,12 @@ class _Screen(_Panel):
         save = f'<p>{_link("run.json", "Save as JSON", to_json(report), "application/json")}</p>' if over else ""
         self.figures.value = f"<details open><summary>Figures of this run</summary>{face(report)}{save}</details>"
 
-# %% ../nbs/42_demo.ipynb #0ad22391
+# %% ../nbs/42_demo.ipynb #2f573736
+def _doubt(moments):
+    "What is said where nothing counts as found."
+    sure = min((m.p_value for m in moments if m.p_value is not None), default=None)
+    return f"Nothing convincing in this video{'' if sure is None else f' ({p_text(sure)})'}; the pictures below are only the best guesses. Try other words."
+
 _doing = {"": "Starting.", "download": "Downloading.", "encoder": "Loading the encoder.", "frames": "Reading frames and embedding them.", "search": "Searching.", "done": "Searching."}
 
 class _Display(_Screen):
@@ -257,7 +262,7 @@ class _Display(_Screen):
             return self.say(trouble(job.error), "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
         self.moments, self.report = job.value, said["report"]
         self.tell(f"{len(self.moments)} moment{'s' * (len(self.moments) != 1)} for “{asked.query}” in {self.report.seconds:.1f} s.")
-        if not any(m.score > 0 for m in self.moments): self.say("Nothing in this video resembles that; the pictures below are only the best of the rest. Try other words.", "note")
+        if not self.moments.convincing: self.say(_doubt(self.moments), "note")
         elif said.get("notes"): self.say("; ".join(said["notes"]) + ".", "note")
 
     def _remember(self, asked, failed):
@@ -265,14 +270,21 @@ class _Display(_Screen):
         pair = asked.video, asked.query
         if not failed: self._asked = [pair, *(p for p in self._asked if p != pair)][:12]
         several = len({v for v, _ in self._asked}) > 1
-        def button(video, query):
-            text = f"{query} · {video.rstrip('/').rpartition('/')[2]}" if several else query
-            b = w.Button(description=text if len(text) < 48 else text[:47] + "…", tooltip=f"{query} — in {video}", icon="history")
-            b.on_click(lambda _: self.search(query, video))
-            return b
-        self.history.children = [button(*p) for p in self._asked]
+        self.history.children = [self._button(*p, several) for p in self._asked]
+        for pair in self._buttons.keys() - set(self._asked):
+            b = self._buttons.pop(pair)
+            for part in (b, b.layout, b.style): part.close()
 
-# %% ../nbs/42_demo.ipynb #7c3d9be1
+    def _button(self, video, query, several):
+        "The button of a question, always the same one."
+        if (video, query) not in self._buttons:
+            b = self._buttons[video, query] = w.Button(tooltip=f"{query} — in {video}", icon="history")
+            b.on_click(lambda _: self.search(query, video))
+        b, text = self._buttons[video, query], f"{query} · {video.rstrip('/').rpartition('/')[2]}" if several else query
+        b.description, b.disabled = text if len(text) < 48 else text[:47] + "…", False
+        return b
+
+# %% ../nbs/42_demo.ipynb #9bdb7caf
 def _place(text):
     "What was pasted as a link or a path: quotes around it, `~` and file:// are understood."
     text = text.strip().strip('"')
@@ -288,7 +300,7 @@ class Demo(_Display):
     "The demo as a widget: `search` is its Go button, `wait` stays until the answer is there."
     def __init__(self, video="", query="", top=5, every=1.0, encoder="embedded"):
         super().__init__(video, query, top, every, encoder)
-        self.job, self.moments, self.report, self.player, self._known, self._asked, self._shown = None, None, None, None, Known(), [], None
+        self.job, self.moments, self.report, self.player, self._known, self._asked, self._buttons, self._shown, self._source = None, None, None, None, Known(), [], {}, None, None
         self.go.on_click(lambda _: self.search())
         self.cancel.on_click(lambda _: self.job and self.job.cancel())
         self.sample.on_click(lambda _: setattr(self.video, "value", "sample"))
@@ -330,7 +342,7 @@ class _Callable(types.ModuleType):
 
 if __name__ == "vfr_lib.demo": sys.modules[__name__].__class__ = _Callable   # `vfr.demo` is the function, and stays one after `import vfr_lib.demo`
 
-# %% ../nbs/42_demo.ipynb #1d3a2d94
+# %% ../nbs/42_demo.ipynb #56b79a6c
 def demo_notebook(folder=None): # the folder to work in; None leaves it to Jupyter
     "The notebook that shows the demo, as a dict in Jupyter's format."
     lines = ([f"import os; os.chdir({str(folder)!r})"] if folder else []) + ["import vfr_lib as vfr", "", "vfr.demo()"]
@@ -338,6 +350,20 @@ def demo_notebook(folder=None): # the folder to work in; None leaves it to Jupyt
     cells = [dict(cell_type="code", execution_count=None, id="demo", metadata={}, outputs=[], source="\n".join(lines))]
     if not folder: cells.insert(0, dict(cell_type="markdown", id="about", metadata={}, source=text))
     return dict(cells=cells, metadata=dict(kernelspec=dict(name="python3", display_name="Python 3", language="python")), nbformat=4, nbformat_minor=5)
+
+def _stay(command, env):
+    "Run a server, wait for its end and return its exit status; who ends us (SIGTERM) ends the server, too."
+    def leave(*_): raise SystemExit(143)
+    before = signal.signal(signal.SIGTERM, leave)
+    server = subprocess.Popen(command, env=env)
+    try:
+        while True:
+            try: return server.wait()
+            except KeyboardInterrupt: pass   # the server got it, too, and asks or ends
+    finally:
+        server.terminate()
+        server.wait()
+        signal.signal(signal.SIGTERM, before)
 
 def launch(app=False, # the demo alone, instead of JupyterLab
            args=()): # more arguments for the server
@@ -355,7 +381,4 @@ def launch(app=False, # the demo alone, instead of JupyterLab
             except FileExistsError: pass   # the user's own: left as it is
             except OSError as e: raise VfrError(f"cannot write {path.absolute()} ({e.strerror}): change to a folder of your own first", "disk") from None
             command = [sys.executable, "-m", "jupyterlab", str(path), *args]
-        server = subprocess.Popen(command, env=env)
-        while True:
-            try: return server.wait()
-            except KeyboardInterrupt: pass   # the server got it, too, and asks or ends
+        return _stay(command, env)

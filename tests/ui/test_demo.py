@@ -218,7 +218,7 @@ def test_youtubes_own_player_is_driven_by_messages(browser, lab, videos):
         nb = Notebook(page, lab)
         nb.open("tube.ipynb")
         page.locator(".vp-cards button.vp-open").click()
-        page.wait_for_function("() => document.querySelector('.vp-where').textContent.startsWith('0:42')")
+        page.wait_for_function("() => document.querySelector('.vp-where').textContent.startsWith('0:42 / 3:32')")   # YouTube has said how long it is
         span = page.locator(".vp-span").bounding_box()
         assert 30 < span["width"] < 60   # 10 s of 212, although only YouTube knows how long the video is
         assert "/embed/dQw4w9WgXcQ?" in asked[0][0] and asked[0][1]   # YouTube refuses pages that do not say where they come from
@@ -254,7 +254,9 @@ def test_narrow_wide_and_dark(browser, app, width, scheme):
         expect(panel.box).to_be_visible(timeout=60000)
         panel.ask("a cat", "sample")
         panel.answered()
+        panel.box.evaluate("box => box.style.overflow = 'visible'")   # hidden, it would only hide what is cut off
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+        assert not page.evaluate("width => [...document.querySelectorAll('.vfr-demo *')].filter(e => e.getBoundingClientRect().right > width + 0.5).map(e => `${e.tagName} ${e.className}`)", width)
         for name in ("Video", "Look for", "Results", "Every (s)", "Encoder"):
             box = panel.box.get_by_label(name, exact=True).bounding_box()
             assert 0 <= box["x"] and box["x"] + box["width"] <= width, name

@@ -21,11 +21,11 @@ function clock(t, decimals = 0) {
 function fileMedia(model, parent, on) {
   const v = make("video", "vp-video", parent, { controls: "", preload: "metadata", playsinline: "", crossorigin: "anonymous", "aria-label": "video" });
   const offset = () => model.get("offset");
-  let blob = null, parts = null, loads = 0;
+  let blob = null, parts = null, loads = 0, order = null;   // where to go once the file's metadata is here
   const drop = () => { if (blob) URL.revokeObjectURL(blob); blob = null; parts = null; };
   const inPieces = () => { parts = []; model.send({ kind: "want", i: 0 }); };
   const onMessage = (m, buffers) => {
-    if (m.kind !== "chunk" || !parts || m.i !== parts.length) return;
+    if (m.kind !== "chunk" || !parts || m.src !== model.get("src") || m.i !== parts.length) return;
     parts.push(buffers[0]);
     if (m.i + 1 < m.n) { on.loading((m.i + 1) / m.n); return model.send({ kind: "want", i: m.i + 1 }); }
     on.loading(1);
@@ -33,11 +33,12 @@ function fileMedia(model, parent, on) {
   };
   async function load() {
     const src = model.get("src"), mine = ++loads;
-    drop();
+    drop(); order = null;
     v.removeAttribute("src"); v.load();
+    v.toggleAttribute("crossorigin", model.get("ours"));
     if (!src) return;
-    if (src === "bytes:") return inPieces();
-    if (!model.get("ours")) { v.removeAttribute("crossorigin"); v.src = src; return; }
+    if (src.startsWith("bytes:")) return inPieces();
+    if (!model.get("ours")) { v.src = src; return; }
     let there = false;
     try { there = (await fetch(src, { method: "HEAD" })).ok; } catch { /* another machine, or a closed door */ }
     if (mine !== loads) return;
@@ -45,8 +46,12 @@ function fileMedia(model, parent, on) {
     else if (model.get("chunks")) inPieces();
     else on.problem("unreachable");
   }
-  const ready = f => v.readyState ? f() : v.addEventListener("loadedmetadata", f, { once: true });
-  v.onloadedmetadata = () => v.videoWidth ? on.problem("") : on.problem("unplayable");   // sound alone: the picture's codec is unknown here
+  const jump = (t, play) => { v.currentTime = Math.max(0, t + offset() + 0.001); if (play) v.play().catch(() => {}); };   // a millisecond into the frame, not on its edge
+  v.onloadedmetadata = () => {
+    on.problem(v.videoWidth ? "" : "unplayable");   // sound alone: the picture's codec is unknown here
+    if (order) jump(...order);
+    order = null;
+  };
   v.onerror = () => { if (v.getAttribute("src")) on.problem(v.error?.code === 2 ? "lost" : "unplayable"); };
   v.ontimeupdate = () => on.time(false);
   v.onseeked = () => on.time(true);
@@ -57,9 +62,9 @@ function fileMedia(model, parent, on) {
     time: () => v.currentTime - offset(),
     length: () => Number.isFinite(v.duration) ? v.duration - offset() : 0,
     paused: () => v.paused,
-    go: (t, play) => ready(() => { v.currentTime = Math.max(0, t + offset() + 0.001); if (play) v.play().catch(() => {}); }),   // a millisecond into the frame, not on its edge
+    go: (t, play) => { if (v.readyState) jump(t, play); else order = [t, play]; },
     play: () => v.play().catch(() => {}), pause: () => v.pause(),
-    close: () => { loads++; v.pause(); v.removeAttribute("src"); v.load(); drop(); },
+    close: () => { loads++; v.ontimeupdate = v.onseeked = v.onpause = null; v.pause(); v.removeAttribute("src"); v.load(); drop(); },
   };
 }
 
@@ -67,28 +72,37 @@ function fileMedia(model, parent, on) {
 function youtubeMedia(model, parent, on) {
   const home = "https://www.youtube.com";
   const f = make("iframe", "vp-video vp-youtube", parent, { title: "YouTube video", allow: "autoplay; encrypted-media; fullscreen; picture-in-picture", referrerpolicy: "strict-origin-when-cross-origin" });
-  let now = 0, long = 0, state = -1, heard = false;
+  let now = 0, long = 0, state = -1, heard = false, order = null, hello = 0;   // before YouTube is heard it heeds no order
   const post = o => f.contentWindow?.postMessage(JSON.stringify(o), home);
   const call = (func, ...args) => post({ event: "command", func, args });
-  const hello = setInterval(() => heard ? clearInterval(hello) : post({ event: "listening", id: "vfr", channel: "widget" }), 300);
+  const go = (t, play) => {
+    now = t;
+    if (!heard) { order = [t, play]; return on.place(); }
+    call("seekTo", Math.max(0, t), true);
+    play ? call("playVideo") : state === 1 || call("pauseVideo");
+    on.time(true);
+  };
   const listen = e => {
     if (e.origin !== home || e.source !== f.contentWindow) return;
     let data; try { data = JSON.parse(e.data); } catch { return; }
-    heard = true;
+    heard = true; clearInterval(hello);
     const info = data.info ?? {};
     if (typeof info.currentTime === "number") now = info.currentTime;
     if (typeof info.duration === "number") long = info.duration;
     if (typeof info.playerState === "number") { state = info.playerState; if (state === 0) on.ended(); }
     if (data.event === "onError") on.problem("refused");
-    on.time(false);
+    if (order) go(...order); else on.time(false);
+    order = null;
   };
   window.addEventListener("message", listen);
   return {
     element: f, onMessage() {},
-    load: () => { heard = false; f.src = `${home}/embed/${encodeURIComponent(model.get("youtube"))}?enablejsapi=1&playsinline=1&rel=0&origin=${encodeURIComponent(location.origin)}`; },
+    load: () => {
+      hello = setInterval(() => post({ event: "listening", id: "vfr", channel: "widget" }), 300);
+      f.src = `${home}/embed/${encodeURIComponent(model.get("youtube"))}?enablejsapi=1&playsinline=1&rel=0&origin=${encodeURIComponent(location.origin)}`;
+    },
     time: () => now, length: () => long, paused: () => state !== 1,
-    go: (t, play) => { now = t; call("seekTo", Math.max(0, t), true); play ? call("playVideo") : state === 1 || call("pauseVideo"); on.time(true); },
-    play: () => call("playVideo"), pause: () => call("pauseVideo"),
+    go, play: () => call("playVideo"), pause: () => call("pauseVideo"),
     close: () => { clearInterval(hello); window.removeEventListener("message", listen); f.remove(); },
   };
 }
@@ -120,23 +134,34 @@ function render({ model, el }) {
   const loop = button("⟳ loop", "vp-loop", "loop over one moment (L)"), where = make("span", "vp-where", bar);
   const cards = make("ol", "vp-cards", root, { "aria-label": "moments, best first" });
 
-  let loading = 1, last = 0, before = 0, frame = 0, drawn = 0;
+  let loading = 1, last = 0, before = 0, frame = 0, drawn = 0, media = null, shown = null;
   const on = {
-    time: at_once, ended: () => { if (get("loop")) again(); }, loading: part => { loading = part; tell(); },
+    time: at_once, place, ended: () => { if (get("loop")) again(); }, loading: part => { loading = part; tell(); },
     problem: p => { if (get("problem") !== p) set({ problem: p }); tell(); },
   };
-  const media = (get("youtube") ? youtubeMedia : fileMedia)(model, stage, on);
   const length = () => get("duration") || media.length() || 1, share = t => 100 * Math.min(1, Math.max(0, t / length()));
   const chosen = () => get("moments")[get("selected")];
 
+  function show() {   // another video, perhaps of the other kind; a new view of an old one goes where it was sent last, and waits there
+    const tube = get("youtube"), wanted = tube || get("src"), target = get("target");
+    if (wanted === shown) return;
+    shown = wanted; loading = 1;
+    if (tube || media?.element.tagName !== "VIDEO") { media?.close(); stage.replaceChildren(); media = (tube ? youtubeMedia : fileMedia)(model, stage, on); }
+    media.load();
+    if (length() !== drawn) draw();
+    tell();
+    if (target.n) media.go(target.time, false);
+  }
   function at_once(now) {   // how Python learns the time: at most four times a second, and after each seek
+    if (length() !== drawn) draw(); else place();   // the browser knows by now how long the video is
+    if (now || Date.now() - last > 250) { last = Date.now(); set({ time: Math.max(0, media.time()), playing: !media.paused() }); }
+  }
+  function place() {
     const t = media.time();
-    if (length() !== drawn) draw();   // the browser knows by now how long the video is
     head.style.left = `${share(t)}%`;
     where.textContent = `${clock(Math.floor(t))} / ${clock(length())}`;
     const i = sayingAt(t), text = i < 0 ? "" : get("lines")[i][2];
     if (saying.textContent !== text) saying.textContent = text;
-    if (now || Date.now() - last > 250) { last = Date.now(); set({ time: Math.max(0, t), playing: !media.paused() }); }
   }
   function sayingAt(t) {
     const lines = get("lines");
@@ -194,18 +219,19 @@ function render({ model, el }) {
     spans.replaceChildren(); cards.replaceChildren();
     const moments = get("moments");
     moments.forEach((m, i) => {
-      const label = `moment ${i + 1}: ${clock(m.start, 1)} to ${clock(m.end, 1)}, best at ${clock(m.time, 1)}, score ${m.score.toFixed(2)}`;
-      const s = make("button", "vp-span", spans, { type: "button", tabindex: "-1", "aria-label": label, title: label });
+      const label = `moment ${i + 1}: ${clock(m.start, 1)} to ${clock(m.end, 1)}, best at ${clock(m.time, 1)}, score ${m.score.toFixed(2)}${m.p && `, ${m.p}`}${m.guess ? ", a guess" : ""}`;
+      const s = make("button", m.guess ? "vp-span vp-guess" : "vp-span", spans, { type: "button", tabindex: "-1", "aria-label": label, title: label });
       s.style.left = `${share(m.start)}%`; s.style.width = `${Math.max(0, share(m.end) - share(m.start))}%`;
       make("i", "vp-best", s).style.left = `${m.end > m.start ? 100 * (m.time - m.start) / (m.end - m.start) : 0}%`;
       make("b", "", s).textContent = i + 1;
       s.onclick = () => pick(i);
-      const card = make("li", "vp-card", cards), open = make("button", "vp-open", card, { type: "button", "aria-label": label });
+      const card = make("li", m.guess ? "vp-card vp-guess" : "vp-card", cards), open = make("button", "vp-open", card, { type: "button", "aria-label": label });
       if (m.picture) make("img", "", open, { src: m.picture, alt: "" }); else make("div", "vp-blank", open);
       const words = make("span", "vp-words", open);
       make("strong", "", words).textContent = `${i + 1}. ${clock(m.time, 1)}`;
-      make("span", "vp-score", words).textContent = m.score.toFixed(2);
-      make("span", "vp-range", open).textContent = `${clock(m.start, 1)} to ${clock(m.end, 1)}`;
+      make("span", "vp-score", words).textContent = m.score.toFixed(2) + (m.p && ` · ${m.p}`);
+      make("span", "vp-range", open).textContent = `${clock(m.start, 1)} to ${clock(m.end, 1)}${m.guess ? " · guess" : ""}`;
+      if (m.said) make("span", "vp-said", open).textContent = `“${m.said}”`;
       open.onclick = () => pick(i);
       if (m.link) {
         const row = make("span", "vp-links", card), a = make("a", "", row, { href: m.link, target: "_blank", rel: "noopener" });
@@ -242,7 +268,7 @@ function render({ model, el }) {
     note.classList.toggle("vp-wrong", !!p && !get("busy"));
     if (media.element.tagName === "VIDEO") media.element.hidden = !get("src") || p === "unplayable" || p === "unreachable";
   }
-  function draw() { drawn = length(); drawCurves(); drawChapters(); drawMoments(); at_once(false); }
+  function draw() { drawn = length(); drawCurves(); drawChapters(); drawMoments(); place(); }
 
   offer.onclick = () => model.send({ kind: get("busy") ? "cancel" : "copy" });
   back.onclick = () => step(-1); next.onclick = () => step(1); loop.onclick = toggleLoop;
@@ -261,13 +287,13 @@ function render({ model, el }) {
   };
   const target = () => { const g = get("target"); if (g.n) media.go(g.time, g.play); };
   const events = {
-    "change:src": media.load, "change:youtube": () => get("youtube") && media.load(), "change:target": target, "msg:custom": media.onMessage,
+    "change:src": show, "change:youtube": show, "change:target": target, "msg:custom": (...message) => media.onMessage(...message),
     "change:duration": draw, "change:curve": drawCurves, "change:heat": drawCurves, "change:lines": drawCurves, "change:chapters": drawChapters,
     "change:moments": drawMoments, "change:selected": mark, "change:loop": mark,
     "change:problem": tell, "change:notice": tell, "change:busy": tell, "change:can_copy": tell,
   };
   for (const k in events) model.on(k, events[k]);
-  draw(); tell(); media.load(); target();
+  show();
   return () => { for (const k in events) model.off(k, events[k]); cancelAnimationFrame(frame); media.close(); };
 }
 
