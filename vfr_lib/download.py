@@ -219,9 +219,7 @@ def _fetch(url, home, progress, stop, height, max_bytes):
     with write_whole(home / "video.json") as tmp: tmp.write_text(json.dumps(asdict(video), indent=1))
     return _read(home)
 
-# %% ../nbs/10_download.ipynb #85dc10a8
-def playlist(url, most=200, stop=None): return [(url, None)]
-
+# %% ../nbs/10_download.ipynb #02875fd6
 def forget(path): # the file of a download
     "Delete a download, so that the link is fetched anew next time."
     shutil.rmtree(Path(path).parent, ignore_errors=True)
