@@ -1,7 +1,7 @@
 "Type a sentence, see the moment. Names are fetched when they are first used, so that `import vfr_lib` stays light."
 __version__ = "0.1.0"
 
-_where = {"find": "moments", "find_anytime": "moments", "find_moments": "moments", "serve": "serving", "embed_frames": "embedding", "load_encoder": "encoders", "save_encoder": "encoders", "fit": "training", "evaluate": "evaluation",
+_where = {"find": "moments", "find_anytime": "moments", "find_moments": "moments", "Query": "query", "serve": "serving", "embed_frames": "embedding", "load_encoder": "encoders", "save_encoder": "encoders", "fit": "training", "evaluate": "evaluation",
           "iter_frames": "frames", "frame_at": "frames", "probe": "frames", "to_html": "export", "to_csv": "export",
           "Library": "library", "demo": "demo", "Player": "player", "Monitor": "monitor",
           "make_clip": "clips", "sample_clip": "clips", "Frame": "core", "Moment": "core", "Moments": "core", "VfrError": "core", "VfrWarning": "core"}
