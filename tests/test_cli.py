@@ -35,14 +35,14 @@ def test_sample_has_known_answers(vfr, query, scene):
     r = vfr("find", "sample", query, "--json")
     assert r.returncode == 0 and r.stderr == "", r.stderr
     best = json.loads(r.stdout)[0]
-    assert set(best) == {"video", "start", "end", "time", "score"}
+    assert set(best) == {"video", "start", "end", "time", "score", "p_value"}
     assert scene <= best["start"] <= best["time"] < scene + 5 and scene < best["end"] <= scene + 6
 
 
 def test_table(vfr):
     r = vfr("find", "sample", "a cat", "--top", "2")
     lines = r.stdout.splitlines()
-    assert r.returncode == 0 and r.stderr == "" and lines[0].split() == ["rank", "start", "best", "end", "score", "file"] and len(lines) == 3
+    assert r.returncode == 0 and r.stderr == "" and lines[0].split() == ["rank", "start", "best", "end", "score", "p", "file"] and len(lines) == 3
 
 
 def test_html_page_is_self_contained(vfr, walls, folder):

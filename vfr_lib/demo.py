@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Search', 'Known', 'run_search', 'stages', 'trouble', 'Demo', 'demo', 'demo_notebook', 'launch']
 
-# %% ../nbs/42_demo.ipynb #0dcb0f6e
+# %% ../nbs/42_demo.ipynb #519e65cb
 import base64, html, json, math, os, signal, subprocess, sys, tempfile, threading, types
 from collections import OrderedDict
 from contextlib import contextmanager
@@ -17,17 +17,18 @@ from urllib.request import url2pathname
 import ipywidgets as w
 import numpy as np
 
+from .calibration import background_of
 from .core import VfrError, hms, p_text, size_text, warn
 from .download import download, is_link
 from .embedding import embed_stages
 from .export import to_csv
 from .frames import open_video, probe
 from .jobs import Job
-from .moments import check_search, moments_of
+from .moments import check_search, curve_of, moments_of
 from .monitor import Monitor, face, to_json
-from .player import WEB, Player, lines_beside
+from .player import WEB, Player
 from .serving import serve
-from .transcript import read_transcript
+from .transcript import lines_of
 
 # %% ../nbs/42_demo.ipynb #1b8b66b7
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Known:
         while len(self._held) > self._most: self._held.popitem(last=False)
         return value
 
-# %% ../nbs/42_demo.ipynb #a62ea31f
+# %% ../nbs/42_demo.ipynb #e6465fe0
 @contextmanager
 def _hearing(said, notes):
     "Warnings of this thread, or about the video, go to the list `notes`."
@@ -84,23 +85,21 @@ def _opened(search, said, stop, count):
     return dict(name=name, path=path, details=details, title=str(title), source=(path, _stamp(path)), info=probe(path), lines=_lines(path, details))
 
 def _lines(path, details):
-    "What is said in the video, from its page's captions or from a file beside it."
-    if not (details and details.captions): return lines_beside(path)
-    try: return read_transcript(details.captions)
-    except VfrError: return []
+    "What is said in the video: its page's captions, a file beside it, or a track inside it."
+    return lines_of(path, details and details.captions)[0]
 
-def _embedded(search, path, name, encoder, wanted, said, stop, monitor):
+def _embedded(search, path, name, encoder, curve, said, stop, monitor):
     "The video's `FrameVectors`; moments that may still get better go to `said`."
     def progress(n, done, end):
         said["frames"] = done, end
         monitor.progress("frames", done, end)
     said["stage"] = "frames"
-    for frames in embed_stages(path, encoder, search.every, lambda f: f.vectors @ wanted, progress, stop, count=monitor.count):
+    for frames in embed_stages(path, encoder, search.every, lambda f: curve(f).heights, progress, stop, count=monitor.count):
         if stop.is_set(): raise VfrError("stopped", "cancelled")
-        if frames.share < 1: said["moments"] = moments_of(frames, wanted, name, path, search.top)
+        if frames.share < 1: said["moments"] = moments_of(frames, curve(frames), name, path, search.top, exact=False)
     return frames
 
-# %% ../nbs/42_demo.ipynb #70d0e882
+# %% ../nbs/42_demo.ipynb #c7e95cc8
 def run_search(search, # `Search`
                known, # `Known`
                job): # `Job`
@@ -116,12 +115,13 @@ def run_search(search, # `Search`
         said.update(opened, planned=math.floor(opened["info"].duration / search.every) + 1, held=bool(held), stage="encoder")
         model = search.encoder, _stamp(search.encoder)
         encoder = known.get(model) or known.put(model, serve(search.encoder))
-        wanted = encoder.encode_texts([search.query])[0]
+        wanted, background = encoder.encode_texts([search.query])[0], background_of(encoder)
+        curve = lambda f: curve_of(f, wanted, background)
         if not held:
-            frames, about = _embedded(search, path, name, encoder, wanted, said, stop, monitor), list(notes)
+            frames, about = _embedded(search, path, name, encoder, curve, said, stop, monitor), list(notes)
             known.put(source, (opened, frames, about))
         said["stage"], said["notes"] = "search", [*notes, *(n for n in about if n not in notes)]
-        said["moments"] = moments_of(frames, wanted, name, path, search.top)
+        said["moments"] = moments_of(frames, curve(frames), name, path, search.top)
         said["cached"] = not monitor.report.processed
     said["stage"] = "done"
     return said["moments"]
@@ -236,7 +236,7 @@ class _Screen(_Panel):
         save = f'<p>{_link("run.json", "Save as JSON", to_json(report), "application/json")}</p>' if over else ""
         self.figures.value = f"<details open><summary>Figures of this run</summary>{face(report)}{save}</details>"
 
-# %% ../nbs/42_demo.ipynb #2f573736
+# %% ../nbs/42_demo.ipynb #2d22c333
 def _doubt(moments):
     "What is said where nothing counts as found."
     sure = min((m.p_value for m in moments if m.p_value is not None), default=None)
@@ -262,8 +262,9 @@ class _Display(_Screen):
             return self.say(trouble(job.error), "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
         self.moments, self.report = job.value, said["report"]
         self.tell(f"{len(self.moments)} moment{'s' * (len(self.moments) != 1)} for “{asked.query}” in {self.report.seconds:.1f} s.")
-        if not self.moments.convincing: self.say(_doubt(self.moments), "note")
-        elif said.get("notes"): self.say("; ".join(said["notes"]) + ".", "note")
+        notes = ["; ".join(said["notes"]) + "."] if said.get("notes") else []
+        if not self.moments.convincing: notes.append(_doubt(self.moments))
+        self.say(" ".join(notes), "note")
 
     def _remember(self, asked, failed):
         "One button for each question that was answered, the newest first."

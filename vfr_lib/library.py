@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMAT', 'SUFFIXES', 'LibraryVideo', 'identity_of', 'Added', 'scan', 'Library', 'build_index']
 
-# %% ../nbs/37_library.ipynb #06c74727
+# %% ../nbs/37_library.ipynb #79096719
 import html, io, os
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +22,7 @@ from .download import download, is_link, playlist
 from .embedding import FrameVectors, embed_stages
 from .frames import check_step, open_video
 from .moments import Curve, check_search, moments_of
+from .query import Query, picture_background
 from .serving import serve
 from .transcript import lines_of
 
@@ -394,7 +395,7 @@ class _Searcher(_Reader):
         answer.extend(self._with_pictures(best) if pictures else [f.moment for f in best])
         return answer
 
-# %% ../nbs/37_library.ipynb #6ef2f03b
+# %% ../nbs/37_library.ipynb #9d5d06fb
 @dataclass(frozen=True)
 class _Found:
     "A moment and the id of its video."
@@ -418,7 +419,7 @@ class _Seer(_Searcher):
         def look(id, start, end, words):
             i = next((i for i in chosen if m.videos[i]["id"] == id), None)
             return None if i is None else self._spoken(m, i, curve, start, end, words)
-        return self._best(m, chosen, curve, null, top, level, exact), look
+        return self._best(m, chosen, curve, null, top, level, exact, isinstance(query, str)), look
 
     def _curve(self, query, m, chosen, null):
         "A query's `Curve` over all frames in memory; those of videos that were not chosen stand at -inf."
@@ -429,6 +430,7 @@ class _Seer(_Searcher):
             return scores, scores - m.usual - np.float32(background.of_query(vector)) if calibrated and background else scores
         def leaf(part):
             scores, heights = of(part.vector(self.encoder), part.is_text)
+            if background and not part.is_text: heights = scores - 2 * np.float32(picture_background(background).of_query(part.vector(self.encoder)))   # pictures lie closer to pictures than sentences do
             return Curve(scores, heights, p_value(heights, null) if null is not None and part.is_text else None)
         if isinstance(query, str): curve = Curve(*of(self.encoder.encode_texts([query])[0]))
         else: curve = query.curve(leaf, m.times, m.ends, np.repeat(np.arange(len(m.videos)), np.diff(m.starts)))
@@ -437,14 +439,14 @@ class _Seer(_Searcher):
         for i in chosen: heights[m.slice(i)] = curve.heights[m.slice(i)]
         return replace(curve, heights=heights)
 
-    def _best(self, m, chosen, curve, null, top, level, exact):
-        "Moments of one video after the other, until no other can have a better one."
+    def _best(self, m, chosen, curve, null, top, level, exact, simple):
+        "Moments of one video after the other, until no other can have a better one; `simple`: the query is a sentence."
         heights, found = np.maximum.reduceat(curve.heights, m.starts[:-1]), []
         for i in sorted(chosen, key=lambda i: -heights[i]):
             if len(found) >= top and heights[i] <= sorted((f.height for f in found), reverse=True)[top - 1]: break
             part, v = m.slice(i), m.videos[i]
             mine = _window(curve, part)
-            if mine.p is None and null is not None: mine = replace(mine, p=p_value(mine.heights, null))   # of this video's frames only: there may be a million others
+            if simple and null is not None: mine = replace(mine, p=p_value(mine.heights, null))   # of this video's frames only: there may be a million others
             frames = FrameVectors(m.times[part], m.vectors[part].astype(np.float32), v["duration"])
             moments = moments_of(frames, mine, v["link"] or v["path"], v["path"] if exact and os.path.isfile(v["path"]) else None, top, False, level, exact)
             found += [_Found(v["id"], replace(x, title=v["title"]), float(mine.heights[np.searchsorted(frames.times, x.time)])) for x in moments]

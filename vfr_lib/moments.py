@@ -81,7 +81,7 @@ def curve_of(frames, # `FrameVectors`
     heights = scores - usual - background.of_query(wanted)
     return Curve(scores, heights, p_value(heights, null))
 
-# %% ../nbs/32_moments.ipynb #f3c8a77b
+# %% ../nbs/32_moments.ipynb #ffc6da9b
 def check_search(query, top, every, level=0.05):
     "VfrError for what cannot be asked."
     if int(top) != top or top < 1: raise VfrError(f"top must be a whole number from 1, not {top!r}")
@@ -89,6 +89,7 @@ def check_search(query, top, every, level=0.05):
     if not (isinstance(level, (int, float)) and 0 < level <= 1): raise VfrError(f"level must be above 0 and at most 1, not {level!r}: 0.05 takes 5 of 100 absent things for found")
     if isinstance(query, str) and not query.strip() or not (isinstance(query, str) or hasattr(query, "curve_in")):
         raise VfrError("the query is empty: type what should be seen, e.g. \"a dog catches a frisbee\"")
+    if not isinstance(query, str): query.check()
 
 def moments_of(frames, # `FrameVectors` of a video
                curve, # its `Curve`
