@@ -6,7 +6,7 @@
 __all__ = ['photo_clip', 'seconds_off', 'localisation_scores', 'overlap', 'span_scores', 'presence_scores', 'LocalisationReport',
            'locate']
 
-# %% ../nbs/35_localisation.ipynb #908e37e4
+# %% ../nbs/35_localisation.ipynb #50e9f662
 import json, tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from .datasets import open_image
 from .embedding import embed_frames
 from .evaluation import measured, weights_digest
 from .moments import curve_of, find_moments, moments_of, shot_cuts
+from .query import teaching_scores
 from .serving import serve
 
 # %% ../nbs/35_localisation.ipynb #44fa7ed3
@@ -80,7 +81,7 @@ def presence_scores(p, score, # float arrays (n,): p-value and cosine of each qu
                          absent_or_unsure=share(p[~present] <= level), present=share(p[present] <= level), present_flat=share(score[present] > cutoff)))
     return rows
 
-# %% ../nbs/35_localisation.ipynb #1f08d1ad
+# %% ../nbs/35_localisation.ipynb #7b8daba6
 @dataclass
 class LocalisationReport:
     "How well sentences find their scene inside long clips, with the protocol."
@@ -100,6 +101,7 @@ class LocalisationReport:
     cosine: dict = None   # `localisation_scores` where frames are ranked by the cosine alone
     spans: dict = None    # `span_scores` of: the pipeline, edges at sampled frames, three seconds around the best frame
     presence: list = None # `presence_scores`, or None where the encoder has no background
+    teaching: dict = None # percent: the first answer right, before and after the first three were marked by the truth; and where all three were wrong, the first unmarked one
 
     def to_json(self): return json.dumps(asdict(self))
 
@@ -108,18 +110,22 @@ class LocalisationReport:
         rows = "\n".join(f"| {name} | " + " | ".join(f"{s[h][t]:.1f}" for h in ("Hit@1", "Hit@5") for t in s["Hit@1"]) + f" | {s['median_seconds']:.1f} | {s['p90_seconds']:.1f} |" for name, s in named)
         heads = [f"{h}, {t} off" for h in ("Hit@1", "Hit@5") for t in self.found["Hit@1"]]
         return (f"**Moments inside videos, {self.dataset} {self.split}**: {self.clips} clips, {self.seconds / 60:.0f} minutes, {self.queries} queries; {self.protocol}\n\n"
-                f"| | {' | '.join(heads)} | median s off | 90 % within s |\n|---|{'---|' * (len(heads) + 2)}\n{rows}{self._spans()}{self._presence()}")
+                f"| | {' | '.join(heads)} | median s off | 90 % within s |\n|---|{'---|' * (len(heads) + 2)}\n{rows}{self._spans()}{self._presence()}{self._teaching()}")
 
     def _spans(self):
         if not self.spans: return ""
         return "\n\n| span of the first answer | R1@0.5 | R1@0.7 |\n|---|---|---|\n" + "\n".join(f"| {n} | {s['R1@0.5']:.1f} | {s['R1@0.7']:.1f} |" for n, s in self.spans.items())
+
+    def _teaching(self):
+        if not self.teaching: return ""
+        return "\n\n| first three answers marked right or wrong | before | after |\n|---|---|---|\n" + "\n".join(f"| {n} | {b:.1f} | {a:.1f} |" for n, (b, a) in self.teaching.items())
 
     def _presence(self):
         if not self.presence: return ""
         rows = "\n".join("| {level} | {absent} ({interval[0]} to {interval[1]}) | {absent_or_unsure} | {present} | {present_flat} |".format(**r) for r in self.presence)
         return "\n\n| level | absent, accepted % (95 %) | with those that may be true | present, accepted % | by a flat cutoff as strict |\n|---|---|---|---|---|\n" + rows
 
-# %% ../nbs/35_localisation.ipynb #1109d522
+# %% ../nbs/35_localisation.ipynb #6101b3c3
 @dataclass
 class _Asked:
     "What the pipeline said about one clip."
@@ -130,6 +136,7 @@ class _Asked:
     p: np.ndarray         # (n + m,) of the best moment of each query, own and foreign
     score: np.ndarray     # (n + m,)
     kind: list            # (n + m,)
+    taught: dict          # `teaching_scores`
     end: float            # of the clip
 
 def _five(times, curve, cuts):
@@ -152,9 +159,9 @@ def _ask(items, queries, foreign, pictures, seconds, encoder, every):
     best = [int(np.argmax(c.heights)) for c in curves]
     return _Asked(np.array([_five(frames.times, c.heights, cuts) for c in curves[:n]]), np.array([_five(frames.times, c.scores, cuts) for c in curves[:n]]), truth, spans,
                   np.array([np.nan if c.p is None else c.p[b] for c, b in zip(curves, best)]), np.array([c.scores.max() for c in curves]),
-                  ["present"] * n + ["unsure" if l else "absent" for l in like], frames.end)
+                  ["present"] * n + ["unsure" if l else "absent" for l in like], teaching_scores(frames, wanted[:n], truth, background), frames.end)
 
-# %% ../nbs/35_localisation.ipynb #c7d7c980
+# %% ../nbs/35_localisation.ipynb #90748860
 def locate(data, # a `CaptionedImages` split of pictures
            encoder="embedded", # a name for `serve`, or an encoder: what `find` would take
            scenes=50, # per clip
@@ -182,7 +189,11 @@ def locate(data, # a `CaptionedImages` split of pictures
     p, score = (np.concatenate([getattr(a, n) for a in asked]) for n in ("p", "score"))
     known = background_of(encoder) is not None and len(parts) > 1
     presence = presence_scores(p, score, sum((a.kind for a in asked), []), np.repeat(np.arange(len(asked)), [len(a.kind) for a in asked])) if known else None
+    taught = {k: np.concatenate([a.taught[k] for a in asked]) for k in asked[0].taught}
+    percent = lambda k, which=slice(None): round(100 * float(np.mean(taught[k][which])), 2) if len(taught[k][which]) else 0.0
+    teaching = {"first answer right": (percent("before"), percent("after")),
+                f"all three wrong ({int(taught['wrong'].sum())} queries): first unmarked answer right": (percent("next_before", taught["wrong"]), percent("next_after", taught["wrong"]))}
     protocol = (f"scenes of 2 to 4 s, {len(parts[0])} a clip, stretched to fill the frame, slow camera, 320x240 H.264 at 10 frames per second, one frame per {every:g} s looked at, one random caption per scene, "
                 f"{len(asked[0].kind) - len(parts[0])} captions of other clips' scenes as absent queries, seed {seed}; encoder as `find` serves it: {getattr(encoder, 'engine', 'torch')}")
     return LocalisationReport(data.name, data.split, len(parts), len(parts[0]), len(data), round(sum(a.end for a in asked), 1), encoder.name, scores["answers"], scores["chance"], scores["centre"],
-                              protocol, data.source, weights_digest(encoder), measured(), scores["cosine"], spans, presence)
+                              protocol, data.source, weights_digest(encoder), measured(), scores["cosine"], spans, presence, teaching)
