@@ -219,17 +219,22 @@ def cache(kinds, clear, as_json):
     click.echo(f"{cache_folder()}: {'cleared' if clear else f'vectors are kept up to {size_text(cache_limit())} (VFR_CACHE_LIMIT)'}")
     click.echo(_table([[str(n), size_text(size), f"{k}  {KINDS.get(k, '')}"] for k, (n, size) in usage.items()], ["files", "size", "kind"]) if usage else "nothing" + " to clear" * clear)
 
-# %% ../nbs/50_cli.ipynb #41973d6c
+# %% ../nbs/50_cli.ipynb #64a96326
 @app.command()
 @click.argument("video", required=False)
 @click.option("--quick", is_flag=True, help="Short clips and one round: a first impression in a minute or two.")
+@click.option("--search", "searching", is_flag=True, help="Measure instead the search of libraries of 1,000 to 1,000,000 frames against the speed of memory; takes 3 GB of disk.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def bench(video, quick, as_json):
+def bench(video, quick, searching, as_json):
     "Measure this machine against the usual ways, side by side, on VIDEO or on clips made for it. Ratios of processor time; all answers are checked first."
+    seen = sys.stderr.isatty()
+    if searching:
+        from vfr_lib.search_bench import bench_search
+        rows = bench_search((1_000, 10_000, 100_000) if quick else (1_000, 10_000, 100_000, 1_000_000), say=(lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
+        return click.echo(json.dumps(rows) if as_json else _table([[f"{r['frames']:,}", *(f"{r[k]:.2f}" for k in ("read_ms", "scan_ms", "scan_ratio", "search_ms", "lancedb_ms")), ""] for r in rows], ["frames", "read ms", "scan ms", "ratio", "search ms", "LanceDB ms", ""]))
     from vfr_lib.bench import bench
     from vfr_lib.frames import open_video
     if video: video = open_video(video)[1]
-    seen = sys.stderr.isatty()
     figures = bench(video, quick, (lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else None)
     click.echo(json.dumps(figures) if as_json else "\n".join(f"{k:28} {v}" for k, v in figures.items()))
 
