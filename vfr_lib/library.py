@@ -56,7 +56,7 @@ class LibraryVideo:
         "Whether the file is gone: it is still found, but cannot be played."
         return not Path(self.path).is_file()
 
-# %% ../nbs/37_library.ipynb #303f0629
+# %% ../nbs/37_library.ipynb #4393ef79
 @contextmanager
 def _plainly(path):
     "Errors of the store as VfrErrors."
@@ -67,13 +67,13 @@ def _plainly(path):
         if "No space left" in said or getattr(e, "errno", None) == 28: raise VfrError(f"{path}: the disk is full; nothing was lost, make room and run it again", "disk") from e
         if "Permission denied" in said or "Read-only" in said: raise VfrError(f"{path} cannot be written: it is read-only; copy it to a place of your own", "disk") from e
         if isinstance(e, ImportError): raise VfrError(f"a library needs LanceDB ({e}): pip install lancedb") from e
-        raise VfrError(f"{path} is damaged, or not readable as a library ({said.splitlines()[0][:160] if said else type(e).__name__}): put back a copy of it, or make it anew with vfr add", "damaged") from e
+        raise VfrError(f"{path} is damaged, or not readable as a library ({said.split(', /')[0].splitlines()[0][:120] if said else type(e).__name__}): put back a copy of it, or make it anew with vfr add", "damaged") from e
 
 def identity_of(encoder): # as `serve` gives it
     "What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine that computes."
     return f"{encoder.digest} {sorted(vars(encoder.config).items())}" if hasattr(encoder, "digest") else str(encoder.identity())
 
-# %% ../nbs/37_library.ipynb #aa6d3531
+# %% ../nbs/37_library.ipynb #4094be11
 class _Store:
     "The tables of a library, and who may write them."
     def __init__(self, path, encoder=None, every=None, create=True):
@@ -106,7 +106,7 @@ class _Store:
         return self._connection
 
     def _has(self, name):
-        if self._local: return (Path(self.path) / f"{name}.lance" / "_versions").is_dir()
+        if self._local: return any((Path(self.path) / f"{name}.lance" / "_versions").glob("*.manifest"))   # a folder alone may have been left by one that was interrupted
         return name in self._db.list_tables().tables
 
     def _table(self, name):
@@ -130,7 +130,7 @@ class _Store:
             self._served = served
         return self._served
 
-# %% ../nbs/37_library.ipynb #ae6c761f
+# %% ../nbs/37_library.ipynb #5152993a
 class _Writer(_Store):
     @contextmanager
     def _writing(self, wait=True, stop=None):
@@ -164,14 +164,18 @@ class _Writer(_Store):
             if not self._about():
                 row = dict(format=FORMAT, encoder=str(getattr(self.encoder, "folder", None) or self._given) if self._given not in (None, "embedded") else "embedded",
                            identity=identity_of(self.encoder), dim=self.encoder.dim, every=self.every)
-                self._db.create_table("about", pa.Table.from_pylist([row], _schemas(1)["about"]))
+                self._new("about", pa.Table.from_pylist([row], _schemas(1)["about"]))
             self.encoder   # refused before anything is written
             for name, schema in _schemas(self.encoder.dim).items():
-                if not self._has(name): self._db.create_table(name, schema=schema)
+                if not self._has(name): self._new(name, schema.empty_table())
             for name, column, index in (("frames", "video", BTree()), ("lines", "around", FTS())):
                 table = self._db.open_table(name)
                 if not any(column in i.columns for i in table.list_indices()): table.create_index(column, config=index)
         self._sweep()
+
+    def _new(self, name, rows):
+        begun = self._local and (Path(self.path) / f"{name}.lance").exists()
+        self._db.create_table(name, rows, mode="overwrite" if begun else "create")
 
     def _sweep(self):
         "Delete rows that belong to no video: someone was interrupted."
