@@ -35,6 +35,26 @@ def test_speed_table_is_of_the_runs():
         assert abs(shown - sorted(r[key] for r in runs)[1]) < 0.051, row
 
 
+def test_moments_table_is_of_the_run():
+    m = json.loads((root / "nbs/benchmarks/results/moments.json").read_text())
+    at = {p["level"]: p for p in m["presence"]}[0.05]
+    expected = {"the best time lies": [m["found"]["Hit@1"]["0 s"], m["cosine"]["Hit@1"]["0 s"], m["chance"]["Hit@1"]["0 s"]],
+                "the span overlaps": [m["spans"]["edges at the cuts"]["R1@0.5"], m["spans"]["edges at the cuts"]["R1@0.7"]],
+                "asked for what is elsewhere": [at["absent"], *at["interval"]], "asked for what is there": [at["present"], at["present_flat"]]}
+    text = (root / "README.md").read_text()
+    for row, values in expected.items():
+        cell = re.search(rf"^\| {row}[^|]*\| ([^|]*) \|$", text, re.M)[1].replace("95 %:", "")
+        shown = [float(v) for v in re.findall(r"\d+\.\d+", cell)]
+        assert len(shown) == len(values) and all(abs(a - b) < 0.051 for a, b in zip(shown, values)), (row, shown, values)
+
+
+def test_search_figures_are_of_the_run():
+    rows = {r["frames"]: r for r in json.loads((root / "nbs/benchmarks/results/search.json").read_text())}
+    text = (root / "README.md").read_text()
+    shown = re.search(r"the scan takes ([\d.]+) times, at a million ([\d.]+) times", text)
+    assert [float(v) for v in shown.groups()] == [rows[100_000]["scan_ratio"], rows[1_000_000]["scan_ratio"]] and max(map(float, shown.groups())) <= 2
+
+
 def test_figures_are_what_the_command_prints(vfr, data):
     r = vfr("evaluate", "flickr8k", data / "flickr8k", "--json", timeout=900)
     report = json.loads(r.stdout)
