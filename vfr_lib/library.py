@@ -512,7 +512,7 @@ class _Hearer(_Seer):
             return None if jpeg is None else np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
         return [replace(f.moment, image=picture(f)) for f in found]
 
-# %% ../nbs/37_library.ipynb #21b7941e
+# %% ../nbs/37_library.ipynb #d954b8a3
 class Library(_Hearer):
     "Many videos in a folder, searched at once: `add`, `remove`, `search`, `videos`, `len`."
     def __init__(self, path, # a folder, which need not exist yet, or an address that LanceDB knows, e.g. s3://bucket/library
@@ -528,7 +528,9 @@ class Library(_Hearer):
 
     def __len__(self): return len(self._rows("id"))
     def __bool__(self): return True
-    def __repr__(self): return f"Library({self.path!r}, {len(self)} videos)"
+    @property
+    def _name(self): return Path(self.path).name if self._local else self.path
+    def __repr__(self): return f"Library({self._name!r}, {len(self)} videos)"
 
     def remove(self, video, # title, path, link, id or `LibraryVideo`
                wait=True): # for another process that is writing
@@ -548,7 +550,7 @@ class Library(_Hearer):
         shown = [figure_html(np.asarray(Image.open(io.BytesIO(r["poster"])).convert("RGB")), f"{r['title']}\n{hms(r['duration'])}", 160) for r in rows[:60]]
         more = f"<p>and {len(rows) - 60} more</p>" if len(rows) > 60 else ""
         whole = f"{len(rows)} video{'s' * (len(rows) != 1)}, {hms(sum(r['duration'] for r in rows))}, {sum(r['frames'] for r in rows):,} frames, {sum(r['lines'] for r in rows):,} lines of speech"
-        return f"<p><strong>{html.escape(self.path if not self._local else Path(self.path).name)}</strong>: {whole}</p>{''.join(shown)}{more}"
+        return f"<p><strong>{html.escape(self._name)}</strong>: {whole}</p>{''.join(shown)}{more}"
 
 # %% ../nbs/37_library.ipynb #e0b371f7
 def build_index(library, # a `Library`
