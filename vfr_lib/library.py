@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['FORMAT', 'SUFFIXES', 'LibraryVideo', 'identity_of', 'Added', 'scan', 'Library', 'build_index']
 
-# %% ../nbs/37_library.ipynb #79096719
+# %% ../nbs/37_library.ipynb #d09f8fc5
 import html, io, os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
@@ -201,7 +202,7 @@ class _Writer(_Store):
         with _plainly(self.path): rows = table.search().select([*dict.fromkeys([*columns, "added"])]).limit(None).to_arrow().to_pylist()
         return sorted(rows, key=lambda r: r["added"])
 
-# %% ../nbs/37_library.ipynb #f2ab10d9
+# %% ../nbs/37_library.ipynb #56382252
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}   # of files that count as videos in a folder
 
 @dataclass
@@ -221,7 +222,13 @@ def _files(root):
     found = sorted(p for p in Path(root).rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(root).parts))
     return [p for p in found if p.suffix.lower() in SUFFIXES], [p for p in found if p.suffix.lower() not in SUFFIXES | {".vtt", ".srt", ".ass"}]
 
-# %% ../nbs/37_library.ipynb #f5a9aae7
+def _within(lines, said, path, end):
+    "The lines (and where they come from) that belong to a video that ends at `end` seconds."
+    kept = [replace(l, end=min(l.end, end)) for l in lines if l.start < end]
+    if len(kept) < len(lines): warn(f"{len(lines) - len(kept):,} of {len(lines):,} lines of what is said in {path} begin after its end at {hms(end)} and are left out: are they those of another video?")
+    return kept, said if kept else None
+
+# %% ../nbs/37_library.ipynb #43fb278a
 class _Adder(_Writer):
     def add(self, *videos, # paths, links, folders, playlists, or `sample`
             progress=None, # called with (stage, done, total): `download` in bytes, `frames` in seconds
@@ -267,7 +274,7 @@ class _Adder(_Writer):
         if known := self._known(id=id): return self._met_again(known, item, path, link, report)
         details = download(link, stop=stop) if link else None
         *_, frames = embed_stages(path, self.encoder, self.every, progress=lambda n, done, end: tell("frames", done, end), stop=stop, thumbs=True)
-        lines, said = lines_of(path, details and details.captions)
+        lines, said = _within(*lines_of(path, details and details.captions), path, frames.end)
         name = (details and details.title) or title or ("sample" if item == "sample" else Path(item).stem)
         row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines))
         self._write(row, frames, lines)
@@ -298,7 +305,7 @@ class _Adder(_Writer):
             if lines: self._table("lines").add(speech)
             self._table("videos").add(pa.Table.from_pylist([row], schemas["videos"]))
 
-# %% ../nbs/37_library.ipynb #40317d6c
+# %% ../nbs/37_library.ipynb #ec473f79
 @dataclass
 class _Memory:
     "The frames of a library, those of one video together."
@@ -317,7 +324,11 @@ def scan(vectors, # float16 (n, dim), one block of memory
          wanted): # float array (dim,)
     "Scalar products of all rows with one vector, float32 (n,), at about the speed at which memory can be read."
     import simsimd
-    return np.asarray(simsimd.cdist(np.asarray(wanted, np.float16)[None], vectors, metric="dot", threads=0, out_dtype="float32"))[0]
+    if not len(vectors): return np.zeros(0, np.float32)
+    dots = lambda part: np.asarray(simsimd.cdist(wanted, part, metric="dot", threads=1, out_dtype="float32"))[0]
+    wanted, parts = np.asarray(wanted, np.float16)[None], min(os.cpu_count(), len(vectors) // 10_000)
+    if parts < 2: return dots(vectors)   # to wake a thread takes as long as ten thousand rows
+    with ThreadPoolExecutor(parts) as pool: return np.concatenate(list(pool.map(dots, np.array_split(vectors, parts))))
 
 # %% ../nbs/37_library.ipynb #4994b5f8
 def _nulls(rows, background):
