@@ -35,31 +35,35 @@ def _table(rows, heads):
     widths = [max(len(r[i]) for r in [heads, *rows]) for i in range(len(heads))]
     return "\n".join("  ".join([*(c.rjust(w) for c, w in zip(r[:-1], widths)), r[-1]]) for r in [heads, *rows])
 
-# %% ../nbs/50_cli.ipynb #283b5001
+# %% ../nbs/50_cli.ipynb #87fd07ba
 @click.group(context_settings=dict(help_option_names=["-h", "--help"], max_content_width=100))
 @click.version_option(package_name="vfr_lib", prog_name="vfr")
 def app():
     "Type a sentence, see the moment: find the frames of a video that match a text."
 
+def _asked(command):
+    "The options that put a query together, the same for one video and for a library."
+    many = lambda flag, name, what: click.option(flag, name, multiple=True, metavar="FILE" if flag == "--image" else "QUERY", help=f"{what}; may be repeated.")
+    for option in (click.option("--within", default="10", show_default=True, metavar="SECONDS", help="How soon --then must follow."), many("--image", "images", "A picture of what must be seen, beside QUERY or instead of it"),
+                   many("--then", "later", "This must follow"), many("--not", "without", "It must be seen without this"), many("--and", "parts", "It must be seen together with this")): command = option(command)
+    return command
+
 @app.command()
 @click.argument("video")
-@click.argument("query")
+@click.argument("query", required=False)
 @click.option("--top", default=5, show_default=True, metavar="N", help="How many moments to show, at most.")
 @click.option("--every", default="1", show_default=True, metavar="SECONDS", help="Look at one frame per this many seconds.")
 @click.option("--encoder", default="embedded", show_default=True, metavar="NAME", help="'embedded', a folder, or a hub id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array: video, start, end, time, score.")
 @click.option("--html", "page", metavar="FILE", help="Also write one page with pictures and times.")
 @click.option("--level", default=0.05, show_default=True, metavar="P", help="Above this p-value nothing counts as found.")
-@click.option("--and", "parts", multiple=True, metavar="QUERY", help="It must be seen together with this; may be repeated.")
-@click.option("--not", "without", multiple=True, metavar="QUERY", help="It must be seen without this; may be repeated.")
-@click.option("--then", "later", multiple=True, metavar="QUERY", help="This must follow; may be repeated.")
-@click.option("--within", default="10", show_default=True, metavar="SECONDS", help="How soon --then must follow.")
-@click.option("--image", "images", multiple=True, metavar="FILE", help="A picture of what it must be seen together with; QUERY may then be ''.")
+@_asked
 @click.option("--engine", metavar="NAME", help="What computes the pictures: torch, openvino-int8, ...  [default: measured once]")
 @click.option("--no-cache", is_flag=True, help="Neither keep the video's vectors nor use kept ones.")
 def find(video, query, top, every, encoder, as_json, page, level, parts, without, later, within, images, engine, no_cache):
     "Find the moments of VIDEO (a path, a link, or 'sample') that match QUERY."
     from vfr_lib.moments import find_anytime
+    if os.path.isdir(os.path.join(video, "videos.lance")): raise VfrError(f'{video} is a library: ask it with vfr search {video} "{query or ""}"')
     if page is not None: _check_page(page)
     if engine: encoder = _engine(encoder, engine)
     query = _query(query, parts, without, later, within, images)
@@ -81,7 +85,7 @@ def _say(moments, as_json, place, guesses=1):
     if not moments.convincing: click.echo(f"nothing convincing in {place}" + (f" ({p_text(moments[0].p_value)}, above the level {moments.level:g})" if moments and moments[0].p_value is not None else "") + f"; the best guess{'es' * (guesses > 1)}:")
     shown = moments if moments.convincing else moments[:guesses]
     sure = any(m.p_value is not None for m in shown)
-    where = lambda m: f"{_plain(m.title)}  {m.evidence}  {_plain(m.video)}" if m.title else m.video
+    where = lambda m: f"{_plain(m.title)}  {m.evidence}  {_plain(m.video)}" if m.title else _plain(m.video)
     rows = [[str(i), hms(m.start, 2), hms(m.time, 2), hms(m.end, 2), f"{m.score:.3f}", *([p_text(m.p_value).removeprefix("p ") if m.p_value is not None else "-"] if sure else []), where(m)]
             for i, m in enumerate(shown, 1)]
     click.echo(_table(rows, ["rank", "start", "best", "end", "score", *(["p"] if sure else []), "video" if any(m.title for m in shown) else "file"]))
@@ -92,9 +96,11 @@ def _plain(text):
 
 def _query(query, parts, without, later, within, images):
     "What was asked as a `Query`, or the sentence itself."
+    if query is None and not images: raise click.UsageError("Missing argument 'QUERY'.")
+    query = query or ""
     if not (parts or without or later or images): return query
     from vfr_lib.query import Query
-    wanted = [Query(query)] * bool(query.strip()) + [Query.image(i) for i in images] + [Query(p) for p in parts]
+    wanted = [Query(q) for q in [query] if q.strip()] + [Query.image(i) for i in images] + [Query(p) for p in parts]
     if not wanted: raise VfrError("there is nothing to look for: say what should be seen, --not and --then only add to it")
     whole = wanted[0]
     for q in wanted[1:]: whole = whole & q
@@ -120,7 +126,7 @@ def _seconds(text):
     try: return float(text)
     except ValueError: return parse_time(text)
 
-# %% ../nbs/50_cli.ipynb #4fa87e38
+# %% ../nbs/50_cli.ipynb #83ba39c8
 @app.command()
 @click.argument("lib")
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...")
@@ -140,16 +146,12 @@ def add(lib, videos, every, encoder, no_wait, as_json):
 
 @app.command()
 @click.argument("lib")
-@click.argument("query")
+@click.argument("query", required=False)
 @click.option("--top", default=5, show_default=True, metavar="N", help="How many moments to show, at most.")
 @click.option("--video", "only", multiple=True, metavar="VIDEO", help="Search only this one: title, path, link or id; may be repeated.")
 @click.option("--level", default=0.05, show_default=True, metavar="P", help="Above this p-value nothing counts as found.")
 @click.option("--no-speech", is_flag=True, help="Do not search what was said.")
-@click.option("--and", "parts", multiple=True, metavar="QUERY", help="It must be seen together with this; may be repeated.")
-@click.option("--not", "without", multiple=True, metavar="QUERY", help="It must be seen without this; may be repeated.")
-@click.option("--then", "later", multiple=True, metavar="QUERY", help="This must follow; may be repeated.")
-@click.option("--within", default="10", show_default=True, metavar="SECONDS", help="How soon --then must follow.")
-@click.option("--image", "images", multiple=True, metavar="FILE", help="A picture of what it must be seen together with; QUERY may then be ''.")
+@_asked
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @click.option("--html", "page", metavar="FILE", help="Also write one page with pictures and times.")
 def search(lib, query, top, only, level, no_speech, parts, without, later, within, images, as_json, page):

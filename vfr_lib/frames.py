@@ -22,12 +22,12 @@ from .clips import sample_clip
 from .core import Frame, VfrError, hms, warn
 from .download import download, forget
 
-# %% ../nbs/11_frames.ipynb #b1b270ed
+# %% ../nbs/11_frames.ipynb #2af94e7e
 @contextmanager
 def _open(path):
     "Yield (container, video stream); VfrError where there is nothing to decode."
     p = Path(path)
-    if p.is_dir(): raise VfrError(f"{p} is a folder: give a video file")
+    if p.is_dir(): raise VfrError(f"{p} is a folder: give a video file, or keep what is in it in a library, vfr add LIBRARY {p}")
     if not p.exists(): raise VfrError(f"{p} does not exist: check the path")
     if p.is_file() and not p.stat().st_size: raise VfrError(f"{p} is empty (0 bytes): copy or download it again")
     try: container = av.open(f"file:{p.absolute()}", metadata_errors="replace")   # absolute: FFmpeg takes `12:30.mp4` for a protocol
