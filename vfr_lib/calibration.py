@@ -55,15 +55,24 @@ class Background:
         "(usual heights of the frames, float32 (n,); how high each background sentence comes among them, float32 (k,), -inf where its own picture is there)."
         key = len(vectors) > 500 and ("heights", hashlib.sha256(np.ascontiguousarray(vectors).tobytes()).hexdigest(), self.digest, self.like)
         if key and (known := kept(key)) and {"heights", "null"} <= known.keys(): return known["heights"], known["null"]
-        heights = usual_height(vectors, self.sentences)
-        null, nearest = np.full(len(self.sentences), -np.inf, np.float32), np.full(len(self.pictures), -np.inf, np.float32)
-        for i in range(0, len(vectors), 4096):
-            part = np.asarray(vectors[i:i + 4096], np.float32)
-            np.maximum(null, (self.sentences @ part.T - heights[i:i + 4096]).max(1), out=null)
-            np.maximum(nearest, (self.pictures @ part.T).max(1), out=nearest)
-        null = np.where(nearest[self.own] >= self.like, -np.inf, null - self.heights).astype(np.float32)
+        heights, top, nearest = self.tops(vectors)
+        null = self.null(top, nearest)
         if key: keep(key, heights=heights, null=null)
         return heights, null
+
+    def tops(self, vectors): # float array (n, dim), of pictures
+        "(usual heights of the frames, float32 (n,); how high each background sentence comes, float32 (k,); how like each background picture comes, float32 (m,)); the last two of several parts of a video are joined by their maximum."
+        heights = usual_height(vectors, self.sentences)
+        top, nearest = np.full(len(self.sentences), -np.inf, np.float32), np.full(len(self.pictures), -np.inf, np.float32)
+        for i in range(0, len(vectors), 4096):
+            part = np.asarray(vectors[i:i + 4096], np.float32)
+            np.maximum(top, (self.sentences @ part.T - heights[i:i + 4096]).max(1), out=top)
+            np.maximum(nearest, (self.pictures @ part.T).max(1), out=nearest)
+        return heights, top, nearest
+
+    def null(self, top, nearest): # of the whole video, as `tops` gives them
+        "How high each background sentence comes in a video by calibrated score, float32 (k,), -inf where its own picture is there."
+        return np.where(nearest[self.own] >= self.like, -np.inf, top - self.heights).astype(np.float32)
 
 # %% ../nbs/31_calibration.ipynb #9f0dc0c7
 def p_value(height, # a calibrated score, or an array of them: cosine - usual height of the query - usual height of the frame

@@ -152,7 +152,8 @@ class ImagesInOpenVino:
         self.ops, self.w, self.ranges = ops, weights, ranges
         given = ops.parameter([-1, config.image_size, config.image_size, 3], np.uint8, name="squares")
         out = self._head(self._network(given, config))
-        settings = dict(INFERENCE_PRECISION_HINT="bf16" if half else "f32", PERFORMANCE_HINT="THROUGHPUT", NUM_STREAMS="1", CACHE_DIR="")
+        settings = dict(INFERENCE_PRECISION_HINT="bf16" if half else "f32", PERFORMANCE_HINT="THROUGHPUT", NUM_STREAMS="1", CACHE_DIR="",
+                        **(dict(INFERENCE_NUM_THREADS=os.environ["OMP_NUM_THREADS"]) if os.environ.get("OMP_NUM_THREADS", "").isdigit() else {}))
         self.compiled = openvino.Core().compile_model(openvino.Model([out], [given], "image half"), "CPU", settings)
         self.request, self.lock = self.compiled.create_infer_request(), threading.Lock()   # one request at a time, whoever asks
 

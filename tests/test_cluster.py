@@ -1,0 +1,258 @@
+"A library that many machines fill: the rows of one machine, whoever dies on the way, and a sentence for what cannot work."
+import json, os, random, re, subprocess, sys, threading, time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from ray_nodes import BIN, QUICK, Nodes, _kill, can_hide
+from skimage import data
+
+from vfr_lib.clips import make_clip
+from vfr_lib.download import PracticeServer
+from vfr_lib.encoders import save_encoder, toy_encoder
+from vfr_lib.library import Library
+
+SITE = """
+import importlib.abc, os, sys
+# Stands in for a decoder that crashes: whoever reads a film of this name is gone. And a slow decoder, so that there is a middle in which to be killed.
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "vfr_lib.embedding": return None
+        sys.meta_path.remove(self)
+        import vfr_lib.embedding as e, signal, time
+        looked_at = e._looked_at
+        def watched(samples, *args):
+            code = sys._getframe(1).f_locals.get("path", "")
+            for item in looked_at(samples, *args):
+                if "crash" in str(code): os.kill(os.getpid(), signal.SIGSEGV)
+                time.sleep(float(os.environ.get("SLOW", 0)))
+                yield item
+        e._looked_at = watched
+        return importlib.util.find_spec(name)
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    "Films of different lengths, every frame of its own; captions beside one; something that is no film."
+    folder = tmp_path_factory.mktemp("shelf")
+    for k, picture in enumerate((data.coffee(), data.chelsea(), data.rocket(), data.astronaut())):
+        make_clip(folder / f"film {k}.mp4", [(Image.fromarray(picture), 20 + 10 * k)], fps=4, size=(320, 180), options={"g": "8", "preset": "veryfast"})
+    (folder / "film 0.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\nGrind the beans.\n")
+    (folder / "broken.mp4").write_bytes(b"no film")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one(shelf, tmp_path_factory):
+    "The library that one machine makes of the shelf."
+    library = Library(tmp_path_factory.mktemp("one") / "library", every=0.5)
+    library.add(shelf)
+    return library
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory): return tmp_path_factory.mktemp("private")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, private):
+    "Two nodes with a processor each; the second does not see the folder `private`, where the system can do that."
+    folder = Path(tmp_path_factory.mktemp("ray"))
+    site = folder / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(SITE)
+    with Nodes(folder, env={"PYTHONPATH": str(site), "VFR_CACHE": str(tmp_path_factory.mktemp("cache"))}) as nodes:
+        nodes.add(hidden=private if can_hide() else None)
+        yield nodes
+
+
+def vfr(*args, env=None): return subprocess.run([str(a) for a in (BIN / "vfr", *args)], capture_output=True, text=True, timeout=300, env={**os.environ, **QUICK, **(env or {})})
+
+
+def rows(library, table): return library._table(table).search().limit(None).to_arrow().to_pylist()
+
+
+def files(library):
+    "(files of the tables' data, those that an entry names)"
+    import lance
+    there = {p.name for t in ("frames", "lines") for p in (Path(library.path) / f"{t}.lance" / "data").glob("*")}
+    uris = [f"{library.path}/{t}.lance" for t in ("frames", "lines")]
+    named = {f.path for uri in uris for v in lance.dataset(uri).versions() for fragment in lance.dataset(uri, version=v["version"]).get_fragments() for f in fragment.data_files()}
+    return there, named
+
+
+def assert_same(a, b):
+    "Two libraries hold the same rows: keys exactly, vectors to a rounding of half precision."
+    key = lambda r: (r["video"], r.get("time", r.get("start")))
+    x, y = (sorted(rows(l, "frames"), key=key) for l in (a, b))
+    assert [key(r) for r in x] == [key(r) for r in y]
+    assert all(p["end"] == q["end"] and p["thumb"] == q["thumb"] for p, q in zip(x, y))
+    assert np.allclose([p["vector"] for p in x], [q["vector"] for q in y], atol=1e-3) and np.allclose([p["usual"] for p in x], [q["usual"] for q in y], atol=1e-4)
+    assert sorted(rows(a, "lines"), key=key) == sorted(rows(b, "lines"), key=key)
+    p, q = ({r["id"]: r for r in rows(l, "videos")} for l in (a, b))
+    assert p.keys() == q.keys()
+    for id in p:
+        assert {k: v for k, v in p[id].items() if k not in ("added", "null")} == {k: v for k, v in q[id].items() if k not in ("added", "null")}
+        assert np.allclose(p[id]["null"], q[id]["null"], atol=1e-4)
+
+
+def test_the_rows_are_those_of_one_machine(cluster, shelf, one, tmp_path):
+    r = vfr("add", tmp_path / "many", shelf, "--every", "0.5", "--ray", cluster.address)
+    assert r.returncode == 0 and "4 videos added, 1 skipped" in r.stdout and "broken.mp4 cannot be opened" in r.stdout and r.stderr == "", r
+    many = Library(tmp_path / "many")
+    assert_same(one, many)
+    there, named = files(many)
+    assert there == named
+    assert many.search("grind beans", top=1)[0].evidence == "said" and many.search("a cat", top=1)[0].title == "film 1"
+    make_clip(tmp_path / "new.mp4", [("red", 4), ("blue", 4)])
+    again = vfr("add", tmp_path / "many", shelf, tmp_path / "new.mp4", "--ray", cluster.address, "--json")
+    report = json.loads(again.stdout)
+    assert [v["title"] for v in report["added"]] == ["new"] and sum("is there already" in why for _, why in report["skipped"]) == 4, again
+    assert len(many) == 5
+
+
+def test_long_videos_are_shared_out(cluster, shelf, one, tmp_path):
+    run = ("import sys; from vfr_lib.cluster import Cluster; from vfr_lib.library import Library\n"
+           "seen = []; print(Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0), progress=lambda *a: seen.append(a)))\n"
+           "assert seen[-1][1] == seen[-1][2] == 140 and all(a[1] < b[1] for a, b in zip(seen, seen[1:])), seen")
+    r = subprocess.run([sys.executable, "-c", run, tmp_path / "many", shelf, cluster.address], capture_output=True, text=True, timeout=300, env={**os.environ, **QUICK})
+    assert r.returncode == 0 and "4 videos added" in r.stdout, r
+    assert_same(one, Library(tmp_path / "many"))
+
+
+def test_a_video_that_brings_down_its_workers_is_set_aside(cluster, shelf, tmp_path):
+    make_clip(tmp_path / "crash.mp4", [("red", 4)])
+    r = vfr("add", tmp_path / "lib", tmp_path / "crash.mp4", shelf / "film 0.mp4", "--ray", cluster.address)
+    assert r.returncode == 0 and "1 video added, 1 skipped" in r.stdout and "crash.mp4: brought down its worker 3 times" in r.stdout, r
+    there, named = files(Library(tmp_path / "lib"))
+    assert there == named
+
+
+def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
+    import shutil
+    for k in range(5): make_clip(tmp_path / f"{k}.mp4", [(("red", "blue", "green", "white", "black")[k], 3)])
+    running, most = set(), 0
+    with PracticeServer(tmp_path) as server:
+        serve, lock = server._serve, threading.Lock()
+        def counted(handler, body):
+            nonlocal most
+            me = object()
+            with lock: running.add(me); most = max(most, len(running)) if body else most
+            try:
+                if body: time.sleep(0.7)
+                return serve(handler, body)
+            finally:
+                with lock: running.discard(me)
+        server._serve = counted
+        r = vfr("add", tmp_path / "lib", *(server.url(f"{k}.mp4") for k in range(5)), "--ray", cluster.address)
+        assert r.returncode == 0 and "5 videos added" in r.stdout, r
+        asked = len(server.log)
+        again = vfr("add", tmp_path / "lib", server.url("0.mp4"), server.url("1.mp4"), "--ray", cluster.address)
+        assert again.stdout.count("is there already") == 2 and len(server.log) == asked, again
+    assert 1 <= most <= 2
+    assert {v.link.rpartition("/")[2] for v in Library(tmp_path / "lib").videos} == {f"{k}.mp4" for k in range(5)}
+
+
+def test_storage_that_is_not_a_folder(cluster, shelf, one, tmp_path):
+    r = vfr("add", f"file://{tmp_path}/lib", *(f"file://{shelf}/film {k}.mp4".replace(" ", "%20") for k in range(4)), f"file://{tmp_path}/gone.mp4", "--every", "0.5", "--ray", cluster.address)
+    assert r.returncode == 0 and "4 videos added, 1 skipped" in r.stdout and "gone.mp4 cannot be read" in r.stdout, r
+    there, here = (sorted((r["video"], r["time"]) for r in rows(l, "frames")) for l in (Library(f"file://{tmp_path}/lib"), one))
+    assert there == here
+
+
+@pytest.mark.skipif(not can_hide(), reason="this system does not let us give a node its own view of the disk")
+def test_what_one_machine_does_not_see(cluster, shelf, private, tmp_path):
+    import shutil
+    r = vfr("add", private / "lib", shelf, "--ray", cluster.address)
+    assert r.returncode == 2 and "does not see the library" in r.stderr and "lies on a disk of this machine alone" in r.stderr and r.stderr.count("\n") == 1, r
+    save_encoder(toy_encoder(), private / "toy")
+    r = vfr("add", tmp_path / "lib", shelf, "--encoder", private / "toy", "--ray", cluster.address)
+    assert r.returncode == 2 and "cannot load the encoder" in r.stderr and str(private / "toy") in r.stderr and r.stderr.count("\n") == 1, r
+    shutil.copy(shelf / "film 0.mp4", private / "film.mp4")
+    r = vfr("add", tmp_path / "lib2", private / "film.mp4", "--ray", cluster.address)
+    assert r.returncode == 2 and f"cannot read {private / 'film.mp4'}" in r.stderr and "same path" in r.stderr and r.stderr.count("\n") == 1, r
+    assert not list(private.glob("lib/.seen*")) and len(Library(tmp_path / "lib2")) == 0
+
+
+def test_two_coordinators(cluster, shelf, tmp_path):
+    library = Library(tmp_path / "lib")
+    with library._writing():
+        r = vfr("add", library.path, shelf, "--no-wait", "--ray", cluster.address)
+        assert r.returncode == 2 and "another process is writing" in r.stderr, r
+    remote = Library(f"file://{tmp_path}/remote")
+    with remote._writing():
+        r = vfr("add", remote.path, shelf, "--no-wait", "--ray", cluster.address)
+        assert r.returncode == 2 and "another process is writing" in r.stderr, r
+    r = vfr("add", remote.path, shelf / "film 0.mp4", "--no-wait", "--ray", cluster.address)
+    assert r.returncode == 0, r
+
+
+def test_another_version(cluster, shelf, tmp_path):
+    "The cluster says that it runs another Ray, as one that was installed at another time would."
+    change = ("import json, sys, ray; from ray._private import ray_constants\nfrom ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put\n"
+              "ray.init(address=sys.argv[1], log_to_driver=False)\nkey, space = b'CLUSTER_METADATA', b'cluster'\nold = _internal_kv_get(key, namespace=space)\n"
+              "about = json.loads(old); about.update(ray_version='2.9.3', python_version='3.8.1') if sys.argv[2] == 'old' else about.update(ray_version=ray.__version__, python_version='.'.join(map(str, sys.version_info[:3])))\n"
+              "_internal_kv_put(key, json.dumps(about).encode(), overwrite=True, namespace=space)")
+    def pretend(what, **env): return subprocess.run([sys.executable, "-c", change, cluster.address, what], capture_output=True, text=True, timeout=120, env={**os.environ, **QUICK})
+    assert (r := pretend("old")).returncode == 0, r
+    try: r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
+    finally:
+        back = ("import json, sys, ray\nfrom ray._raylet import GcsClient\nc = GcsClient(address=sys.argv[1])\nabout = json.loads(c.internal_kv_get(b'CLUSTER_METADATA', b'cluster'))\n"
+                "about.update(ray_version=ray.__version__, python_version='.'.join(map(str, sys.version_info[:3])))\nc.internal_kv_put(b'CLUSTER_METADATA', json.dumps(about).encode(), True, b'cluster')")
+        done = subprocess.run([sys.executable, "-c", back, cluster.address], capture_output=True, text=True, timeout=120, env={**os.environ, **QUICK})
+        assert done.returncode == 0, done
+    mine = ".".join(map(str, sys.version_info[:3]))
+    assert r.returncode == 2 and "runs Ray 2.9.3 on Python 3.8.1" in r.stderr and f"on Python {mine}" in r.stderr and r.stderr.count("\n") == 1, r
+
+
+@pytest.mark.parametrize("address, said", [("127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1"), ("ray://127.0.0.1:10001", "address for Ray's client"), ("film.mp4", "must come last"), ("WEB", "is not a Ray cluster")])
+def test_addresses_that_lead_nowhere(shelf, tmp_path, address, said):
+    with PracticeServer(tmp_path) as server:
+        if address == "WEB": address = re.search(r"//(.*)/", server.url("x"))[1]
+        began = time.monotonic()
+        r = vfr("add", tmp_path / "lib", shelf, "--ray", address)
+    assert r.returncode == 2 and said in r.stderr and r.stderr.count("\n") == 1 and time.monotonic() - began < 30, r
+    assert not (tmp_path / "lib").exists()
+
+
+def test_on_this_machine(shelf, one, tmp_path):
+    "Ray is started and ended by the command, and nothing of it is left."
+    r = vfr("add", tmp_path / "lib", shelf, "--every", "0.5", "--ray", env={"TMPDIR": str(tmp_path)})
+    assert r.returncode == 0 and "4 videos added" in r.stdout and r.stderr == "", r
+    assert_same(one, Library(tmp_path / "lib"))
+    assert not list(tmp_path.glob("vfr-*")) and str(tmp_path) not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+
+
+def test_a_worker_and_then_a_node_are_killed(shelf, one, tmp_path):
+    "SIGKILL to a worker in the middle, then to everything of a node: the library becomes complete, nothing is doubled, no fragment is left over."
+    site, rng = tmp_path / "site", random.Random()
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(SITE)
+    with Nodes(tmp_path, env={"PYTHONPATH": str(site), "VFR_CACHE": str(tmp_path / "cache"), "SLOW": "0.1"}) as nodes:
+        second = nodes.add()
+        run = ("import sys; from vfr_lib.cluster import Cluster; from vfr_lib.library import Library\n"
+               "print(Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0)))")
+        p = subprocess.Popen([sys.executable, "-c", run, tmp_path / "many", shelf, nodes.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **QUICK})
+        try:
+            killed = []
+            for what, least in (("worker", 1), ("node", 2)):
+                data = tmp_path / "many/frames.lance/data"
+                for _ in range(2400):
+                    busy = {i: n for node in (nodes.head, second) for i, n in nodes.workers(node).items() if "_read" in n or "_write" in n or "submit" in n}
+                    if p.poll() is not None or (len(list(data.glob("*"))) >= least and busy): break
+                    time.sleep(0.05)
+                assert p.poll() is None, p.communicate()
+                if what == "worker": _kill(victim := rng.choice(list(busy))); killed.append(busy[victim])
+                else: nodes.kill(second); killed.append("node")
+            out, err = p.communicate(timeout=300)
+        finally:
+            if p.poll() is None: p.kill()
+        assert p.returncode == 0 and "4 videos added" in out, (killed, out, err)
+    many = Library(tmp_path / "many")
+    assert_same(one, many)
+    there, named = files(many)
+    assert there == named
+    print("killed:", killed)
