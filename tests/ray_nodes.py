@@ -1,5 +1,5 @@
 "A Ray cluster of several nodes on this machine, each started as on a machine of its own, and ended by its own process group."
-import os, shutil, signal, socket, subprocess, sys, time
+import os, shutil, signal, socket, subprocess, sys, tempfile, time
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -14,12 +14,12 @@ def free_port():
 
 
 class Nodes:
-    def __init__(self, folder, env=None):
-        self.port, self.folder, self.nodes = free_port(), folder, []
-        (stub := folder / "quick").mkdir()
+    def __init__(self, env=None):
+        self.port, self.folder, self.nodes = free_port(), Path(tempfile.mkdtemp(prefix="ray-")), []   # a short name: sockets lie in it
+        (stub := self.folder / "quick").mkdir()
         (stub / "rfc3987_syntax.py").write_text("raise ImportError")   # a grammar on which every process of Ray would spend 1.5 s
         self.env = {**os.environ, **QUICK, **(env or {}), "PYTHONPATH": os.pathsep.join([str(stub), (env or {}).get("PYTHONPATH", "")]).strip(os.pathsep)}
-        self.head = self.add("--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={folder}")
+        self.head = self.add("--head", f"--port={self.port}", "--include-dashboard=false", f"--temp-dir={self.folder}")
         self.address = f"{self.host}:{self.port}"
 
     def add(self, *args, hidden=None):
@@ -56,6 +56,7 @@ class Nodes:
     def close(self):
         for node in reversed(self.nodes):
             if node.poll() is None: self.kill(node)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self): return self
     def __exit__(self, *e): self.close()

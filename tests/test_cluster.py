@@ -1,5 +1,5 @@
 "A library that many machines fill: the rows of one machine, whoever dies on the way, and a sentence for what cannot work."
-import json, os, random, re, subprocess, sys, threading, time
+import json, os, random, re, shutil, subprocess, sys, tempfile, threading, time
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +14,28 @@ from vfr_lib.encoders import save_encoder, toy_encoder
 from vfr_lib.library import Library
 
 SITE = """
-import importlib.abc, os, sys
-# Stands in for a decoder that crashes: whoever reads a film of this name is gone. And a slow decoder, so that there is a middle in which to be killed.
-class Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
+import os, signal, sys, time
+from importlib.machinery import PathFinder
+# Stands in for a decoder that crashes: whoever reads a film of this name is gone. And for a slow one, so that there is a middle in which to be killed.
+class Finder:
+    @staticmethod
+    def find_spec(name, path, target=None):
         if name != "vfr_lib.embedding": return None
-        sys.meta_path.remove(self)
-        import vfr_lib.embedding as e, signal, time
-        looked_at = e._looked_at
-        def watched(samples, *args):
-            code = sys._getframe(1).f_locals.get("path", "")
-            for item in looked_at(samples, *args):
-                if "crash" in str(code): os.kill(os.getpid(), signal.SIGSEGV)
-                time.sleep(float(os.environ.get("SLOW", 0)))
-                yield item
-        e._looked_at = watched
-        return importlib.util.find_spec(name)
-sys.meta_path.insert(0, Finder())
+        spec = PathFinder.find_spec(name, path)
+        execute = spec.loader.exec_module
+        def exec_module(module):
+            execute(module)
+            looked_at = module._looked_at
+            def watched(*args):
+                film = str(sys._getframe(1).f_locals.get("path", ""))
+                for item in looked_at(*args):
+                    if "crash" in film: os.kill(os.getpid(), signal.SIGSEGV)
+                    time.sleep(float(os.environ.get("SLOW", 0)))
+                    yield item
+            module._looked_at = watched
+        spec.loader.exec_module = exec_module
+        return spec
+sys.meta_path.insert(0, Finder)
 """
 
 
@@ -60,11 +65,9 @@ def private(tmp_path_factory): return tmp_path_factory.mktemp("private")
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory, private):
     "Two nodes with a processor each; the second does not see the folder `private`, where the system can do that."
-    folder = Path(tmp_path_factory.mktemp("ray"))
-    site = folder / "site"
-    site.mkdir()
+    site = tmp_path_factory.mktemp("site")
     (site / "sitecustomize.py").write_text(SITE)
-    with Nodes(folder, env={"PYTHONPATH": str(site), "VFR_CACHE": str(tmp_path_factory.mktemp("cache"))}) as nodes:
+    with Nodes(env={"PYTHONPATH": str(site), "VFR_CACHE": str(tmp_path_factory.mktemp("cache"))}) as nodes:
         nodes.add(hidden=private if can_hide() else None)
         yield nodes
 
@@ -132,7 +135,6 @@ def test_a_video_that_brings_down_its_workers_is_set_aside(cluster, shelf, tmp_p
 
 
 def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
-    import shutil
     for k in range(5): make_clip(tmp_path / f"{k}.mp4", [(("red", "blue", "green", "white", "black")[k], 3)])
     running, most = set(), 0
     with PracticeServer(tmp_path) as server:
@@ -165,7 +167,6 @@ def test_storage_that_is_not_a_folder(cluster, shelf, one, tmp_path):
 
 @pytest.mark.skipif(not can_hide(), reason="this system does not let us give a node its own view of the disk")
 def test_what_one_machine_does_not_see(cluster, shelf, private, tmp_path):
-    import shutil
     r = vfr("add", private / "lib", shelf, "--ray", cluster.address)
     assert r.returncode == 2 and "does not see the library" in r.stderr and "lies on a disk of this machine alone" in r.stderr and r.stderr.count("\n") == 1, r
     save_encoder(toy_encoder(), private / "toy")
@@ -220,10 +221,12 @@ def test_addresses_that_lead_nowhere(shelf, tmp_path, address, said):
 
 def test_on_this_machine(shelf, one, tmp_path):
     "Ray is started and ended by the command, and nothing of it is left."
-    r = vfr("add", tmp_path / "lib", shelf, "--every", "0.5", "--ray", env={"TMPDIR": str(tmp_path)})
+    here = lambda: {p.name for p in Path(tempfile.gettempdir()).glob("vfr-*")}
+    before = here()
+    r = vfr("add", tmp_path / "lib", shelf, "--every", "0.5", "--ray")
     assert r.returncode == 0 and "4 videos added" in r.stdout and r.stderr == "", r
     assert_same(one, Library(tmp_path / "lib"))
-    assert not list(tmp_path.glob("vfr-*")) and str(tmp_path) not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    assert here() <= before and "temp-dir=" + tempfile.gettempdir() + "/vfr-" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
 
 
 def test_a_worker_and_then_a_node_are_killed(shelf, one, tmp_path):
@@ -231,7 +234,7 @@ def test_a_worker_and_then_a_node_are_killed(shelf, one, tmp_path):
     site, rng = tmp_path / "site", random.Random()
     site.mkdir()
     (site / "sitecustomize.py").write_text(SITE)
-    with Nodes(tmp_path, env={"PYTHONPATH": str(site), "VFR_CACHE": str(tmp_path / "cache"), "SLOW": "0.1"}) as nodes:
+    with Nodes(env={"PYTHONPATH": str(site), "VFR_CACHE": str(tmp_path / "cache"), "SLOW": "0.1"}) as nodes:
         second = nodes.add()
         run = ("import sys; from vfr_lib.cluster import Cluster; from vfr_lib.library import Library\n"
                "print(Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0)))")

@@ -122,14 +122,15 @@ def _refusal(address, e):
     if address: return VfrError(f"the cluster at {address} cannot be joined from here ({said[:200]}): this machine must belong to it, ray start --address={address}", "cluster")
     return VfrError(f"Ray could not be started on this machine: {said[:300]}", "cluster")
 
-# %% ../nbs/45_cluster.ipynb #720f5813
+# %% ../nbs/45_cluster.ipynb #871f3517
 @contextmanager
 def joined(cluster): # a `Cluster`
     "Ray, started on this machine or joined, and left as it was found; yields the module."
     if cluster.address: _check_address(cluster.address)
     ray = _ray()
     was_there = ray.is_initialized()   # a notebook that uses Ray already
-    home = tempfile.mkdtemp(prefix="vfr-") if not cluster.address and not was_there else None
+    short = None if len(tempfile.gettempdir()) < 32 or not os.path.isdir("/tmp") else "/tmp"   # the names of Ray's sockets may have 107 characters
+    home = tempfile.mkdtemp(prefix="vfr-", dir=short) if not cluster.address and not was_there else None
     quiet = dict(log_to_driver=False, logging_level="CRITICAL", configure_logging=False)
     where = dict(address=cluster.address) if cluster.address else dict(address="local", num_cpus=cluster.workers, include_dashboard=False, _temp_dir=home)
     try:
