@@ -501,7 +501,7 @@ def _discard(library):
     with _plainly(library.path):
         for table in ("frames", "lines"): lance.dataset(_uri(library.path, table)).cleanup_old_versions(older_than=timedelta(hours=1), delete_unverified=True)
 
-# %% ../nbs/45_cluster.ipynb #d1c7434a
+# %% ../nbs/45_cluster.ipynb #50679169
 def _pipeline(ray, tasks, job, cluster):
     "A Ray dataset of what becomes of the tasks."
     resources = ray.cluster_resources()
@@ -509,11 +509,11 @@ def _pipeline(ray, tasks, job, cluster):
     actors = gpus or cpus
     told = dict(batch_size=1, batch_format="pyarrow")
     flow = ray.data.from_items([{"data": pickle.dumps(t)} for t in tasks], override_num_blocks=len(tasks))
-    flow = flow.map_batches(_open, fn_args=(job,), num_cpus=0.03, concurrency=max(2, cpus // 4), **told)
+    flow = flow.map_batches(_open, fn_args=(job,), num_cpus=0.03, concurrency=max(1, min(cpus // 4, len(tasks))), **told)
     flow = flow.map_batches(_read, fn_args=(job,), num_cpus=0.5, **told)
     pool = ray.data.ActorPoolStrategy(min_size=1, max_size=actors, initial_size=min(actors, len(tasks)))
     flow = flow.map_batches(_Embed, fn_constructor_args=(job,), compute=pool, num_cpus=0.4, num_gpus=1 if gpus else None, **told)
-    return flow.map_batches(_write, fn_args=(job,), num_cpus=0.05, concurrency=max(2, cpus), **told)
+    return flow.map_batches(_write, fn_args=(job,), num_cpus=0.05, concurrency=max(1, cpus // 2), **told)
 
 # %% ../nbs/45_cluster.ipynb #8015c61e
 class _Run:
