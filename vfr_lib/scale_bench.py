@@ -7,7 +7,7 @@ __all__ = ['CODECS', 'LIGHT', 'known_codecs', 'megabits', 'scale_clips', 'hour_c
            'library_costs', 'recall_at_10', 'search_costs', 'fragment_costs', 'video_costs', 'bench_scale',
            'scale_tables']
 
-# %% ../nbs/46_scale_bench.ipynb #0781da13
+# %% ../nbs/46_scale_bench.ipynb #0d3a9776
 import os, statistics, tempfile, time
 from contextlib import contextmanager
 from fractions import Fraction
@@ -27,7 +27,7 @@ from .search_bench import made_library
 from .serving import serve
 from .vectors import unit
 
-# %% ../nbs/46_scale_bench.ipynb #191dc46b
+# %% ../nbs/46_scale_bench.ipynb #12779423
 CODECS = {"h264": ("libx264", dict(preset="medium"), 1.0), "hevc": ("libx265", {"preset": "veryfast", "x265-params": "log-level=error"}, 0.6),
           "vp9": ("libvpx-vp9", {"deadline": "good", "cpu-used": "5", "row-mt": "1"}, 0.6), "av1": ("libsvtav1", dict(preset="10"), 0.6)}
 
@@ -74,7 +74,7 @@ def _encode(places, height, seconds):
                 out.mux(stream.encode(frame))
         for out, stream in outs.values(): out.mux(stream.encode())
 
-# %% ../nbs/46_scale_bench.ipynb #acefeabb
+# %% ../nbs/46_scale_bench.ipynb #5a6ed154
 def hour_costs(path, # a video file
                encoder, # as `serve` gives it
                every=1.0, # seconds between frames
@@ -103,7 +103,7 @@ def codec_costs(heights=(360, 720, 1080), seconds=60, rounds=3, say=lambda text:
             rows.append(dict(codec=c, lines=h, megabytes=round(path.stat().st_size / 1e6 * 3600 / probe(path).duration), **hour_costs(path, encoder, rounds=rounds)))
     return rows
 
-# %% ../nbs/46_scale_bench.ipynb #01d0ce42
+# %% ../nbs/46_scale_bench.ipynb #c87ca652
 def lifelike(n, # vectors
              background, # a `Background`
              rng, # numpy's Generator
@@ -118,7 +118,7 @@ def lifelike(n, # vectors
     which = np.cumsum(rng.random(n) < 1 / shot)
     return unit(mean + draw(int(which[-1]) + 1)[which] + within * draw(n))
 
-# %% ../nbs/46_scale_bench.ipynb #51bdab0a
+# %% ../nbs/46_scale_bench.ipynb #b34a0263
 @contextmanager
 def _own_cache():
     "A cache folder that is empty, and gone afterwards."
@@ -170,7 +170,7 @@ def library_costs(path, # a video file
                     disk_bytes_per_video=round(on_disk["videos"] / copies), reading_seconds=round(reading, 2), minute_seconds=round(statistics.median(short), 3) if short else None,
                     calibrating_seconds=round(calibrating / copies, 3), writing_seconds=round(writing / copies, 3), writing_clock=round(clock / copies, 3))
 
-# %% ../nbs/46_scale_bench.ipynb #4e22ef72
+# %% ../nbs/46_scale_bench.ipynb #7847dca4
 LIGHT = dict(max_iterations=10, sample_rate=64)
 
 def recall_at_10(library, wanted, frames): # a library that `made_library` made; float array (q, dim); its frames table
@@ -200,8 +200,8 @@ def search_costs(n, # frames
         began = time.perf_counter()
         background = background_of(serve())
         library = made_library(f"{folder}/library", n, draw=lambda rng, k, dim: lifelike(k, background, rng))
-        frames, made = library._table("frames"), time.perf_counter() - began
-        out = dict(frames=n, made_seconds=round(made, 1), load_ms=_median_ms(lambda: (setattr(library, "_held", None), library._load()), 1), scan_ms=_median_ms(lambda: scan(library._load().vectors, background.sentences[0]), rounds),
+        frames, made, vectors = library._table("frames"), time.perf_counter() - began, library._load().vectors
+        out = dict(frames=n, made_seconds=round(made, 1), load_ms=_median_ms(lambda: (setattr(library, "_held", None), library._load()), 1), scan_ms=_median_ms(lambda: scan(vectors, background.sentences[0]), rounds),
                    search_ms=_median_ms(lambda: library.search("a dog", said=False, pictures=False), rounds), indices=[])
         for way in ways:
             say(f"index of {n:,} frames, {way}")
@@ -216,7 +216,7 @@ def search_costs(n, # frames
             out["indices"].append(dict(way=way, build_seconds=round(cpu, 1), build_clock=round(clock, 1), bytes=size, recall_at_10=recall, index_ms=round(statistics.median(ms), 2), search_ms=whole))
         return out
 
-# %% ../nbs/46_scale_bench.ipynb #a6dc1974
+# %% ../nbs/46_scale_bench.ipynb #ca89e704
 def fragment_costs(counts=(10, 100, 1000, 5000), # fragments of one frame each
                    say=lambda text: None):
     "A row for every count: milliseconds of a commit, of opening and counting, of reading all; bytes of the newest manifest and of all."
@@ -252,7 +252,7 @@ def video_costs(counts=(100, 1000, 10_000, 100_000), rounds=5):
             out.append(dict(videos=n, list_ms=_median_ms(lambda: library._rows("id", "title", "link", "path"), rounds)))
     return out
 
-# %% ../nbs/46_scale_bench.ipynb #f11540c2
+# %% ../nbs/46_scale_bench.ipynb #365a9f29
 def bench_scale(quick=False, # small sizes and one round, in some minutes
                 say=lambda text: None): # called with what is being measured
     "All slopes as a dict of lists of rows: `hours`, `library`, `search`, `fragments`, `videos`; `load` is that of the machine before each."
@@ -268,7 +268,7 @@ def bench_scale(quick=False, # small sizes and one round, in some minutes
     part("search", lambda: [search_costs(n, ways, say=say) for n, ways in (((1000, ()), (10_000, both[1:])) if quick else ((1000, ()), (10_000, both), (100_000, both), (1_000_000, both[1:])))])
     return out | dict(engine=serve().engine, load=load)
 
-# %% ../nbs/46_scale_bench.ipynb #f8f05b7c
+# %% ../nbs/46_scale_bench.ipynb #298688d1
 def _lines_of(value, name=""):
     "(name, number) of everything in nested dicts and lists."
     if isinstance(value, dict): return [x for k, v in value.items() for x in _lines_of(v, f"{name} {k}".strip())]
