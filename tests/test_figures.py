@@ -55,6 +55,15 @@ def test_search_figures_are_of_the_run():
     assert [float(v) for v in shown.groups()] == [rows[100_000]["scan_ratio"], rows[1_000_000]["scan_ratio"]] and max(map(float, shown.groups())) <= 2
 
 
+def test_scale_notebook_shows_the_run():
+    run = json.loads((root / "nbs/benchmarks/results/scale.json").read_text())["run"]
+    cells = json.loads((root / "nbs/benchmarks/scale.ipynb").read_text())["cells"]
+    shown = "\n".join("".join(o.get("data", {}).get("text/markdown", [])) for c in cells for o in c.get("outputs", []))
+    for r in run["hours"]: assert re.search(rf"^\| {r['codec']} \| {r['lines']} \| {r['megabytes']:,} \|.* {r['whole']:.0f}ᵐ \| \d+ᵐ \|$", shown, re.M), r
+    for s in run["search"]:
+        for i in s["indices"]: assert re.search(rf"^\| {s['frames']:,} \| {i['way']} \| {i['build_seconds']:,.0f}ᵐ \|.* {i['recall_at_10']:.3f}ᵐ", shown, re.M), i
+
+
 def test_figures_are_what_the_command_prints(vfr, data):
     r = vfr("evaluate", "flickr8k", data / "flickr8k", "--json", timeout=900)
     report = json.loads(r.stdout)

@@ -58,7 +58,7 @@ def _repeat(source, place, n):
         for _ in range(n):
             with av.open(str(source)) as c:
                 video = c.streams.video[0]
-                stream = stream or out.add_stream_from_template(video)
+                stream = stream or out.add_stream_from_template(video, opaque=True)
                 length = 0
                 for p in c.demux(video):
                     if not p.size: continue

@@ -234,14 +234,19 @@ def cache(kinds, clear, as_json):
 @click.argument("video", required=False)
 @click.option("--quick", is_flag=True, help="Short clips and one round: a first impression in a minute or two.")
 @click.option("--search", "searching", is_flag=True, help="Measure instead the search of libraries of 1,000 to 1,000,000 frames against the speed of memory; takes 3 GB of disk.")
+@click.option("--scale", "scaling", is_flag=True, help="Measure instead the slopes: what an hour of video costs by codec and size, and a library by its frames, pieces and videos, to a million frames; takes 10 GB of disk and the better part of an hour, with --quick some minutes.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def bench(video, quick, searching, as_json):
+def bench(video, quick, searching, scaling, as_json):
     "Measure this machine against the usual ways, side by side, on VIDEO or on clips made for it. Ratios of processor time; all answers are checked first."
     seen = sys.stderr.isatty()
     if searching:
         from vfr_lib.search_bench import bench_search
         rows = bench_search((1_000, 10_000, 100_000) if quick else (1_000, 10_000, 100_000, 1_000_000), say=(lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
         return click.echo(json.dumps(rows) if as_json else _table([[f"{r['frames']:,}", *(f"{r[k]:.2f}" for k in ("read_ms", "scan_ms", "scan_ratio", "search_ms", "lancedb_ms")), ""] for r in rows], ["frames", "read ms", "scan ms", "ratio", "search ms", "LanceDB ms", ""]))
+    if scaling:
+        from vfr_lib.scale_bench import bench_scale, scale_tables
+        slopes = bench_scale(quick, (lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
+        return click.echo(json.dumps(slopes) if as_json else "\n\n".join(f"{name}\n{_table(rows, heads)}" for name, heads, rows in scale_tables(slopes)))
     from vfr_lib.bench import bench
     from vfr_lib.frames import open_video
     if video: video = open_video(video)[1]

@@ -24,8 +24,9 @@ def read_all(block, # a contiguous array
 
 def made_library(path, # folder
                  frames, # how many in all
-                 encoder="embedded", seed=0):
-    "A `Library` of random vectors, in videos of an hour, for measuring."
+                 encoder="embedded", seed=0,
+                 draw=lambda rng, n, dim: unit(rng.standard_normal((n, dim), dtype=np.float32))): # makes n vectors
+    "A `Library` of made vectors, random ones unless told otherwise, in videos of an hour, for measuring."
     import pyarrow as pa
     library, rng = Library(path, encoder), np.random.default_rng(seed)
     dim, schemas = library.encoder.dim, _schemas(library.encoder.dim)
@@ -33,7 +34,7 @@ def made_library(path, # folder
         for k in range(0, frames, 3600):
             n = min(3600, frames - k)
             id, times = f"{k:032x}", np.arange(n, dtype=float)
-            vectors = unit(rng.standard_normal((n, dim), dtype=np.float32)).astype(np.float16)
+            vectors = draw(rng, n, dim).astype(np.float16)
             rows = [pa.array([id] * n), times, times + 1, np.zeros(n, np.float32), pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), dim), pa.array([b""] * n, pa.binary())]
             library._table("frames").add(pa.table(rows, schema=schemas["frames"]))
             row = dict(id=id, title=f"video {k // 3600}", link=None, path="", duration=float(n), frames=n, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"")
