@@ -235,8 +235,9 @@ def cache(kinds, clear, as_json):
 @click.option("--quick", is_flag=True, help="Short clips and one round: a first impression in a minute or two.")
 @click.option("--search", "searching", is_flag=True, help="Measure instead the search of libraries of 1,000 to 1,000,000 frames against the speed of memory; takes 3 GB of disk.")
 @click.option("--scale", "scaling", is_flag=True, help="Measure instead the slopes: what an hour of video costs by codec and size, and a library by its frames, pieces and videos, to a million frames; takes 10 GB of disk and the better part of an hour, with --quick some minutes.")
+@click.option("--ray", "sharing", is_flag=True, help="Measure instead what it costs and brings to share the work of `vfr add` among 1, 2 and 4 workers of Ray; some ten minutes, to be run on a machine that has nothing else to do.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def bench(video, quick, searching, scaling, as_json):
+def bench(video, quick, searching, scaling, sharing, as_json):
     "Measure this machine against the usual ways, side by side, on VIDEO or on clips made for it. Ratios of processor time; all answers are checked first."
     seen = sys.stderr.isatty()
     if searching:
@@ -247,6 +248,11 @@ def bench(video, quick, searching, scaling, as_json):
         from vfr_lib.scale_bench import bench_scale, scale_tables
         slopes = bench_scale(quick, (lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
         return click.echo(json.dumps(slopes) if as_json else "\n\n".join(f"{name}\n{_table(rows, heads)}" for name, heads, rows in scale_tables(slopes)))
+    if sharing:
+        from vfr_lib.bench import bench_clip
+        from vfr_lib.scale_bench import ray_costs
+        rows = ray_costs(bench_clip(360, 60), (2, 6) if quick else (4, 24), say=(lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
+        return click.echo(json.dumps(rows) if as_json else _table([[*map(str, r.values()), ""] for r in rows], [*rows[0], ""]))
     from vfr_lib.bench import bench
     from vfr_lib.frames import open_video
     if video: video = open_video(video)[1]

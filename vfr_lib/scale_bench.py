@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CODECS', 'LIGHT', 'known_codecs', 'megabits', 'scale_clips', 'hour_costs', 'codec_costs', 'lifelike', 'disk_bytes',
-           'library_costs', 'recall_at_10', 'search_costs', 'fragment_costs', 'video_costs', 'bench_scale',
-           'scale_tables']
+           'library_costs', 'recall_at_10', 'search_costs', 'fragment_costs', 'video_costs', 'ray_run', 'ray_costs',
+           'bench_scale', 'scale_tables']
 
 # %% ../nbs/46_scale_bench.ipynb #0d3a9776
 import os, statistics, tempfile, time
@@ -251,6 +251,62 @@ def video_costs(counts=(100, 1000, 10_000, 100_000), rounds=5):
             library._table("videos").add(pa.Table.from_pylist(rows, schema))
             out.append(dict(videos=n, list_ms=_median_ms(lambda: library._rows("id", "title", "link", "path"), rounds)))
     return out
+
+# %% ../nbs/46_scale_bench.ipynb #d2ray002
+def _shelf(path, n, folder):
+    "n files of the same pictures that count as different videos: a box of no meaning is added to each (ISO/IEC 14496-12, `free`)."
+    for k in range(n): (Path(folder) / f"{k}.mp4").write_bytes(Path(path).read_bytes() + (16).to_bytes(4, "big") + b"free" + k.to_bytes(8, "big"))
+
+def _family_seconds():
+    "Processor seconds of this process and of all that it started."
+    import psutil
+    me = psutil.Process()
+    times = [p.cpu_times() for p in [me, *me.children(recursive=True)]]
+    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+
+@contextmanager
+def _on_cores(n):
+    "Only n processor cores for this process and for what it starts."
+    before = os.sched_getaffinity(0)
+    for t in os.listdir("/proc/self/task"): os.sched_setaffinity(int(t), sorted(before)[:n])
+    try: yield
+    finally:
+        for t in os.listdir("/proc/self/task"):
+            try: os.sched_setaffinity(int(t), before)
+            except OSError: pass   # it has ended
+
+# %% ../nbs/46_scale_bench.ipynb #d2ray003
+def ray_run(path, # a video file
+            videos, # how many of it
+            workers): # of Ray, each on a core of its own as far as there are; 0: without Ray
+    "What it takes to add videos to a new library: seconds on the clock and processor seconds, and of these what starting Ray takes."
+    from vfr_lib.cluster import Cluster, joined
+    cores = min(workers, os.cpu_count()) or 1
+    with _own_cache(), tempfile.TemporaryDirectory() as folder, _on_cores(cores):
+        (shelf := Path(folder) / "shelf").mkdir()
+        _shelf(path, videos, shelf)
+        library = Library(f"{folder}/library")
+        list(embed_stages(path, library.encoder, cache=False))   # the encoder is chosen and loaded
+        def add(cluster=None):
+            cpu, clock = _family_seconds(), time.perf_counter()
+            assert len(library.add(shelf, cluster=cluster).added) == videos
+            return dict(seconds=time.perf_counter() - clock, processor_seconds=_family_seconds() - cpu)
+        if not workers: row = add() | dict(start_seconds=0., start_processor_seconds=0.)
+        else:
+            cpu, clock = _family_seconds(), time.perf_counter()
+            with joined(Cluster(workers=workers)):
+                start = dict(start_seconds=time.perf_counter() - clock, start_processor_seconds=_family_seconds() - cpu)
+                row = add(Cluster()) | start
+    return dict(workers=workers, cores=cores, videos=videos, minutes=videos * probe(path).duration / 60, **{k: round(v, 2) for k, v in row.items()})
+
+def ray_costs(path, # a video file of a minute
+              counts=(4, 24), # of videos: what grows with them is told from what does not
+              workers=(0, 1, 2, 4), say=lambda text: None):
+    "Rows of `ray_run` for every number of workers and of videos."
+    rows = []
+    for w in workers:
+        for n in counts: say(f"{n} videos, {w} workers"); rows.append(ray_run(path, n, w))
+    return rows
 
 # %% ../nbs/46_scale_bench.ipynb #365a9f29
 def bench_scale(quick=False, # small sizes and one round, in some minutes
