@@ -3,7 +3,7 @@ import os, shutil, signal, socket, subprocess, sys, tempfile, time
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-QUICK = dict(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0", RAY_health_check_period_ms="1000", RAY_health_check_initial_delay_ms="1000", RAY_health_check_failure_threshold="8",   # a dead node is noticed after seconds
+QUICK = dict(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0", RAY_health_check_period_ms="1000", RAY_health_check_initial_delay_ms="1000", RAY_health_check_failure_threshold="8", RAY_idle_worker_killing_time_threshold_ms="120000",   # a dead node is noticed after seconds
              RAY_agent_register_timeout_ms="180000", RAY_raylet_start_wait_time_s="180")   # a slow machine is waited for
 
 

@@ -122,7 +122,7 @@ def _refusal(address, e):
     if address: return VfrError(f"the cluster at {address} cannot be joined from here ({said[:200]}): this machine must belong to it, ray start --address={address}", "cluster")
     return VfrError(f"Ray could not be started on this machine: {said[:300]}", "cluster")
 
-# %% ../nbs/45_cluster.ipynb #871f3517
+# %% ../nbs/45_cluster.ipynb #75a554ef
 @contextmanager
 def joined(cluster): # a `Cluster`
     "Ray, started on this machine or joined, and left as it was found; yields the module."
@@ -147,10 +147,13 @@ def joined(cluster): # a `Cluster`
 def _quick_start(home):
     "For the processes that Ray starts from here, all of which load `jsonschema`: without the optional grammar of one of its formats, on which each would spend 1.5 s."
     if home is None: yield; return
-    stub, before = Path(home) / "quick", {k: os.environ.get(k) for k in ("PYTHONPATH", "RAY_agent_register_timeout_ms", "RAY_raylet_start_wait_time_s")}
+    stub = Path(home) / "quick"
     stub.mkdir()
     (stub / "rfc3987_syntax.py").write_text("raise ImportError('not needed here')\n")
-    os.environ |= dict(PYTHONPATH=os.pathsep.join([str(stub), *filter(None, [before["PYTHONPATH"]])]), RAY_agent_register_timeout_ms="180000", RAY_raylet_start_wait_time_s="180")   # and a busy machine is waited for
+    changes = dict(PYTHONPATH=os.pathsep.join([str(stub), *filter(None, [os.environ.get("PYTHONPATH")])]), RAY_agent_register_timeout_ms="180000", RAY_raylet_start_wait_time_s="180",   # a busy machine is waited for
+                   RAY_idle_worker_killing_time_threshold_ms="120000")   # else workers that have nothing to do for a second are ended, and started anew in the next
+    before = {k: os.environ.get(k) for k in changes}
+    os.environ |= changes
     try: yield
     finally:
         for k, v in before.items():
@@ -501,7 +504,7 @@ def _discard(library):
     with _plainly(library.path):
         for table in ("frames", "lines"): lance.dataset(_uri(library.path, table)).cleanup_old_versions(older_than=timedelta(hours=1), delete_unverified=True)
 
-# %% ../nbs/45_cluster.ipynb #50679169
+# %% ../nbs/45_cluster.ipynb #895bf934
 def _pipeline(ray, tasks, job, cluster):
     "A Ray dataset of what becomes of the tasks."
     resources = ray.cluster_resources()
@@ -511,7 +514,7 @@ def _pipeline(ray, tasks, job, cluster):
     flow = ray.data.from_items([{"data": pickle.dumps(t)} for t in tasks], override_num_blocks=len(tasks))
     flow = flow.map_batches(_open, fn_args=(job,), num_cpus=0.03, concurrency=max(1, min(cpus // 4, len(tasks))), **told)
     flow = flow.map_batches(_read, fn_args=(job,), num_cpus=0.5, **told)
-    pool = ray.data.ActorPoolStrategy(min_size=1, max_size=actors, initial_size=min(actors, len(tasks)))
+    pool = ray.data.ActorPoolStrategy(min_size=min(actors, len(tasks)), max_size=actors)
     flow = flow.map_batches(_Embed, fn_constructor_args=(job,), compute=pool, num_cpus=0.4, num_gpus=1 if gpus else None, **told)
     return flow.map_batches(_write, fn_args=(job,), num_cpus=0.05, concurrency=max(1, cpus // 2), **told)
 
