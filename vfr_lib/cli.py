@@ -7,7 +7,7 @@ __all__ = ['app', 'find', 'add', 'search', 'videos', 'index', 'remove', 'frames'
            'calibrate', 'demo', 'main']
 
 # %% ../nbs/50_cli.ipynb #5eadf5af
-import json, os, sys, warnings
+import json, os, sys, time, warnings
 
 import click
 
@@ -313,13 +313,15 @@ def train(dataset, root, out, image_weights, text_weights, start, extra_captions
     import torch
     from vfr_lib import datasets, encoders, training
     config, shape = training.read_settings(settings)
-    read = getattr(datasets, dataset)
-    train, dev = read(root, "train", extra_captions), read(root, "dev")
-    torch.manual_seed(config.seed)
-    name = os.path.basename(os.path.abspath(out))
-    if start: model = encoders.reconfigured(encoders.load_encoder(start), name, **shape)
-    else: model = encoders.build_encoder(image_weights, text_weights, name=name, **shape)
+    read, team = getattr(datasets, dataset), training.launched_team()
+    with team.together():
+        train, dev = read(root, "train", extra_captions), read(root, "dev")
+        torch.manual_seed(config.seed)
+        name = os.path.basename(os.path.abspath(out))
+        if start: model = encoders.reconfigured(encoders.load_encoder(start), name, **shape)
+        else: model = encoders.build_encoder(image_weights, text_weights, name=name, **shape)
     history = training.fit(model, train, dev, config, out, resume)
+    if not team.first: return
     saved = encoders.save_encoder(model, os.path.join(out, "encoder"), store)
     if len(dev) >= 100: _background(saved, dev)
     click.echo(saved)
@@ -376,5 +378,6 @@ def main(args=None):
     return 0
 
 def _fail(line, status):
+    if os.environ.get("RANK", "0") != "0": time.sleep(10)   # one of several processes: the first says it, and its launcher ends us meanwhile
     click.echo(f"vfr: {' '.join(line.split())}", err=True)
     return status
