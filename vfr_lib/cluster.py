@@ -504,7 +504,7 @@ def _discard(library):
     with _plainly(library.path):
         for table in ("frames", "lines"): lance.dataset(_uri(library.path, table)).cleanup_old_versions(older_than=timedelta(hours=1), delete_unverified=True)
 
-# %% ../nbs/45_cluster.ipynb #895bf934
+# %% ../nbs/45_cluster.ipynb #303444bf
 def _pipeline(ray, tasks, job, cluster):
     "A Ray dataset of what becomes of the tasks."
     resources = ray.cluster_resources()
@@ -513,9 +513,9 @@ def _pipeline(ray, tasks, job, cluster):
     told = dict(batch_size=1, batch_format="pyarrow")
     flow = ray.data.from_items([{"data": pickle.dumps(t)} for t in tasks], override_num_blocks=len(tasks))
     flow = flow.map_batches(_open, fn_args=(job,), num_cpus=0.03, concurrency=max(1, min(cpus // 4, len(tasks))), **told)
-    flow = flow.map_batches(_read, fn_args=(job,), num_cpus=0.5, **told)
+    flow = flow.map_batches(_read, fn_args=(job,), num_cpus=0.25, concurrency=cpus, **told)   # little is reserved, so that Ray lets both stages use what the other leaves
     pool = ray.data.ActorPoolStrategy(min_size=min(actors, len(tasks)), max_size=actors)
-    flow = flow.map_batches(_Embed, fn_constructor_args=(job,), compute=pool, num_cpus=0.4, num_gpus=1 if gpus else None, **told)
+    flow = flow.map_batches(_Embed, fn_constructor_args=(job,), compute=pool, num_cpus=0.26, num_gpus=1 if gpus else None, **told)
     return flow.map_batches(_write, fn_args=(job,), num_cpus=0.05, concurrency=max(1, cpus // 2), **told)
 
 # %% ../nbs/45_cluster.ipynb #8015c61e
