@@ -370,22 +370,24 @@ def batch_gradients(both, # a `BothHalves`, wrapped where several processes trai
                     config, step=0, # number of the batch in the run: dropout follows from it
                     team=Team(), counts=None): # pictures that each process has; None: all are here
     "Add the gradients of the whole batch to the weights; returns its loss, a scalar tensor."
-    size = config.micro_batch or len(pixels)
+    counts = counts or [len(pixels)]
+    size = config.micro_batch or max(counts)
     chunks = [(pixels[i:i + size], texts[i:i + size]) for i in range(0, len(pixels), size)]
+    once = max(counts) <= size   # one pass is enough for everybody; else all take two, or they would wait for each other
     seed = (config.seed, "step", step, *[team.rank] * (not team.first))
     _seeded(*seed)
-    with torch.set_grad_enabled(len(chunks) == 1): passed = [both(*c) for c in chunks]
+    with torch.set_grad_enabled(once): passed = [both(*c) for c in chunks]
     rows, temperature = torch.cat([r for r, _ in passed]).detach().requires_grad_(), passed[0][1]
     learned = config.temperature is None
     if learned: temperature = temperature.detach().requires_grad_()
     every = team.gather(rows, counts)
     loss = batch_loss(every[:, 0], every[:, 1:].unbind(1), temperature, config)
     loss.backward()
-    if len(chunks) > 1: _seeded(*seed)   # the second pass draws what the first one drew
+    if not once: _seeded(*seed)   # the second pass draws what the first one drew
     for chunk, grad in zip(chunks, (rows.grad * team.count).split(size)):
         last = chunk is chunks[-1]   # only then do the processes exchange their gradients
         with contextlib.nullcontext() if last or team.count == 1 else team.accelerator.no_sync(both):
-            r, t = passed[0] if len(chunks) == 1 else both(*chunk)
+            r, t = passed[0] if once else both(*chunk)
             ends = [(r, grad), (t, temperature.grad)] if last and learned and t.requires_grad else [(r, grad)]
             torch.autograd.backward(*zip(*ends))
     return loss.detach()
