@@ -251,7 +251,7 @@ def bench(video, quick, searching, scaling, sharing, as_json):
     if sharing:
         from vfr_lib.bench import bench_clip
         from vfr_lib.scale_bench import ray_costs
-        rows = ray_costs(bench_clip(360, 60), (2, 6) if quick else (8, 40), say=(lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
+        rows = ray_costs(bench_clip(360, 60), (2, 6) if quick else (6, 24), say=(lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
         return click.echo(json.dumps(rows) if as_json else _table([[*map(str, r.values()), ""] for r in rows], [*rows[0], ""]))
     from vfr_lib.bench import bench
     from vfr_lib.frames import open_video

@@ -300,7 +300,7 @@ def ray_run(path, # a video file
     return dict(workers=workers, cores=cores, videos=videos, minutes=videos * probe(path).duration / 60, **{k: round(v, 2) for k, v in row.items()})
 
 def ray_costs(path, # a video file of a minute
-              counts=(8, 40), # of videos: what grows with them is told from what does not
+              counts=(6, 24), # of videos: what grows with them is told from what does not
               workers=(0, 1, 2, 4), say=lambda text: None):
     "Rows of `ray_run` for every number of workers and of videos."
     rows = []
