@@ -10,7 +10,7 @@ from vfr_lib.encoders import save_encoder, toy_encoder
 from vfr_lib.training import BothHalves, Team, TrainConfig, _seeded, batch_gradients, batch_loss, launched_team, temperature_of
 
 from helpers import root
-from together import apart, batch, gradients, words
+from together import apart, batch, gradients, smooth, words
 
 pytest.importorskip("accelerate")
 bin = Path(sys.executable).parent
@@ -52,7 +52,7 @@ def test_two_processes_have_the_gradients_of_one(errors, loss, temperature, n, p
 
 def test_pieces_have_the_gradients_of_their_chunked_forward_pass_with_dropout(one_thread):
     torch.manual_seed(0)
-    model, config = toy_encoder(words, image_dropout=0.3, text_dropout=0.3).train(), TrainConfig(micro_batch=2, token_dropout=0.3, bf16=False)
+    model, config = smooth(toy_encoder(words, image_dropout=0.3, text_dropout=0.3)).train(), TrainConfig(micro_batch=2, token_dropout=0.3, bf16=False)
     both, (pixels, texts) = BothHalves(model, config), batch(5)
     found = gradients(model, both, config, 5, Team())
     model.zero_grad()

@@ -36,7 +36,7 @@ class TrainConfig:
     cached: bool = False           # True: backbones stand still and only the heads learn, from features computed once
     epochs: int = 25               # passes over the training split
     batch_size: int = 96           # pictures in a batch, over all processes, when the backbones learn
-    micro_batch: int = 0           # pictures that a process sends through the backbones at a time; 0 is its whole share. The gradients stay, the memory shrinks, a second forward pass is the price
+    micro_batch: int = 0           # pictures of a process's share that pass the backbones at a time, 0 is all: same gradients, less memory, a second forward pass
     loss: str = "infonce"          # `infonce` (`contrastive_loss`) or `soft` (`soft_target_loss`)
     temperature: float = None      # fixed, e.g. 1 or 0.2; None learns it
     schedule: str = "cosine"       # of the learning rates: `cosine` after a warm-up, `plateau` (halved when the dev loss stalls) or `constant`
