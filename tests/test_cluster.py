@@ -139,7 +139,7 @@ def test_the_coordinator_is_killed(cluster, shelf, one, tmp_path):
     assert p.wait(30) == -signal.SIGKILL
     library = Library(tmp_path / "lib", create=False)
     before = {v.id for v in library.videos}
-    assert len(before) < 4 and library._load() is not None   # it opens, and holds whole videos alone
+    assert len(before) < 4 and (not before or library._load() is not None)   # it opens, and holds whole videos alone
     r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
     assert r.returncode == 0 and f"{4 - len(before)} video" in r.stdout and r.stdout.count("is there already") == len(before), r
     assert_same(one, Library(tmp_path / "lib"))
