@@ -1,14 +1,14 @@
-import os, sys
+import os
 from pathlib import Path
 
 import pytest
-from helpers import command
+from helpers import bin, command
 
 
 @pytest.fixture
 def vfr():
     "Call the installed `vfr` command as a user would."
-    return lambda *args, **kw: command(Path(sys.executable).parent / "vfr", *args, **kw)
+    return lambda *args, **kw: command(bin / "vfr", *args, **kw)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,21 @@
 import os, subprocess, sys
 from pathlib import Path
 
-root = Path(__file__).parent.parent
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+root, bin = Path(__file__).parent.parent, Path(sys.executable).parent
+os.environ["PATH"] = f"{bin}{os.pathsep}{os.environ['PATH']}"
 
 
 def command(*args, timeout=300, **kw):
     "Run a command and keep what it said."
     return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=timeout, **kw)
+
+
+def four_films(folder):
+    "Films of 20 to 50 seconds, every frame of its own, and captions beside one; returns the folder."
+    from PIL import Image
+    from skimage import data
+    from vfr_lib.clips import make_clip
+    for k, picture in enumerate((data.coffee(), data.chelsea(), data.rocket(), data.astronaut())):
+        make_clip(folder / f"film {k}.mp4", [(Image.fromarray(picture), 20 + 10 * k)], fps=4, size=(320, 180), options={"g": "8", "preset": "veryfast"})
+    (folder / "film 0.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\nGrind the beans.\n")
+    return folder

@@ -1,8 +1,9 @@
 "A Ray cluster of several nodes on this machine, each started as on a machine of its own, and ended by its own process group."
-import os, shutil, signal, socket, subprocess, sys, tempfile, time
+import os, shutil, signal, socket, subprocess, tempfile, time
 from pathlib import Path
 
-BIN = Path(sys.executable).parent
+from helpers import bin
+
 QUICK = dict(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0", RAY_health_check_period_ms="1000", RAY_health_check_initial_delay_ms="1000", RAY_health_check_failure_threshold="8", RAY_idle_worker_killing_time_threshold_ms="120000",   # a dead node is noticed after seconds
              RAY_agent_register_timeout_ms="180000", RAY_raylet_start_wait_time_s="180")   # a slow machine is waited for
 
@@ -25,7 +26,7 @@ class Nodes:
     def add(self, *args, hidden=None):
         "Start a node with one processor; `hidden`: a folder that it cannot see."
         args = [*(args or [f"--address={self.address}"]), "--num-cpus=1", "--object-store-memory=200000000", "--block", "--log-style=record"]
-        command = [str(BIN / "ray"), "start", *args]
+        command = [str(bin / "ray"), "start", *args]
         if hidden: command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(hidden), *command]
         log = open(self.folder / f"node {len(self.nodes)}.log", "w+")
         process = subprocess.Popen(command, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)

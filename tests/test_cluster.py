@@ -1,12 +1,12 @@
 "A library that many machines fill: the rows of one machine, whoever dies on the way, and a sentence for what cannot work."
-import json, os, random, re, shutil, signal, subprocess, sys, tempfile, threading, time
+import ast, json, os, random, re, shutil, signal, subprocess, sys, tempfile, threading, time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from ray_nodes import BIN, QUICK, Nodes, _kill, can_hide
-from skimage import data
+from helpers import bin, command, four_films
+from ray_nodes import QUICK, Nodes, _kill, can_hide
 
 from vfr_lib.clips import make_clip
 from vfr_lib.download import PracticeServer
@@ -41,11 +41,8 @@ sys.meta_path.insert(0, Finder)
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
-    "Films of different lengths, every frame of its own; captions beside one; something that is no film."
-    folder = tmp_path_factory.mktemp("shelf")
-    for k, picture in enumerate((data.coffee(), data.chelsea(), data.rocket(), data.astronaut())):
-        make_clip(folder / f"film {k}.mp4", [(Image.fromarray(picture), 20 + 10 * k)], fps=4, size=(320, 180), options={"g": "8", "preset": "veryfast"})
-    (folder / "film 0.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\nGrind the beans.\n")
+    "Four films, and something that is no film."
+    folder = four_films(tmp_path_factory.mktemp("shelf"))
     (folder / "broken.mp4").write_bytes(b"no film")
     return folder
 
@@ -72,19 +69,28 @@ def cluster(tmp_path_factory, private):
         yield nodes
 
 
-def vfr(*args, env=None): return subprocess.run([str(a) for a in (BIN / "vfr", *args)], capture_output=True, text=True, timeout=300, env={**os.environ, **QUICK, **(env or {})})
+environment = {**os.environ, **QUICK}
+
+
+def vfr(*args): return command(bin / "vfr", *args, env=environment)
+
+
+def sharing(lib, shelf, address):
+    "A command that shares out even short films, enters what is whole at once, and prints the progress and then what was added."
+    return [sys.executable, "-c", "import sys; from vfr_lib.cluster import Cluster; from vfr_lib.library import Library\n"
+            "print(Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0), progress=lambda *a: print(a, flush=True)))", lib, shelf, address]
 
 
 def rows(library, table): return library._table(table).search().limit(None).to_arrow().to_pylist()
 
 
-def files(library):
-    "(files of the tables' data, those that an entry names)"
+def assert_no_orphans(library):
+    "Every file of the tables' data is named by an entry, and the other way round."
     import lance
     there = {p.name for t in ("frames", "lines") for p in (Path(library.path) / f"{t}.lance" / "data").glob("*")}
     uris = [f"{library.path}/{t}.lance" for t in ("frames", "lines")]
     named = {f.path for uri in uris for v in lance.dataset(uri).versions() for fragment in lance.dataset(uri, version=v["version"]).get_fragments() for f in fragment.data_files()}
-    return there, named
+    assert there == named
 
 
 def assert_same(a, b):
@@ -104,15 +110,13 @@ def assert_same(a, b):
 
 def test_the_rows_are_those_of_one_machine(cluster, shelf, one, tmp_path):
     "Also where films are shared out among the workers; and a second time only what is new is added."
-    run = ("import sys; from vfr_lib.cluster import Cluster; from vfr_lib.library import Library\n"
-           "seen = []; print(Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0), progress=lambda *a: seen.append(a)))\n"
-           "assert seen[-1][1] == seen[-1][2] == 140 and all(a[1] < b[1] for a, b in zip(seen, seen[1:])), seen")
-    r = subprocess.run([sys.executable, "-c", run, tmp_path / "many", shelf, cluster.address], capture_output=True, text=True, timeout=300, env={**os.environ, **QUICK})
+    r = command(*sharing(tmp_path / "many", shelf, cluster.address), env=environment)
     assert r.returncode == 0 and "4 videos added, 1 skipped" in r.stdout and "broken.mp4 cannot be opened" in r.stdout and r.stderr == "", r
+    seen = [ast.literal_eval(line) for line in r.stdout.splitlines() if line.startswith("(")]
+    assert seen[-1][1] == seen[-1][2] == 140 and all(a[1] < b[1] for a, b in zip(seen, seen[1:])), seen
     many = Library(tmp_path / "many")
     assert_same(one, many)
-    there, named = files(many)
-    assert there == named
+    assert_no_orphans(many)
     assert many.search("grind beans", top=1)[0].evidence == "said" and many.search("a cat", top=1)[0].title == "film 1"
     make_clip(tmp_path / "new.mp4", [("red", 4), ("blue", 4)])
     again = vfr("add", tmp_path / "many", shelf, tmp_path / "new.mp4", "--ray", cluster.address, "--json")
@@ -125,14 +129,11 @@ def test_a_video_that_brings_down_its_workers_is_set_aside(cluster, shelf, tmp_p
     make_clip(tmp_path / "crash.mp4", [("red", 4)])
     r = vfr("add", tmp_path / "lib", tmp_path / "crash.mp4", shelf / "film 0.mp4", "--ray", cluster.address)
     assert r.returncode == 0 and "1 video added, 1 skipped" in r.stdout and "crash.mp4: brought down its worker 3 times" in r.stdout, r
-    there, named = files(Library(tmp_path / "lib"))
-    assert there == named
+    assert_no_orphans(Library(tmp_path / "lib"))
 
 
 def test_the_coordinator_is_killed(cluster, shelf, one, tmp_path):
-    run = ("import sys; from vfr_lib.cluster import Cluster; from vfr_lib.library import Library\n"
-           "Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0), progress=lambda *a: print(a, flush=True))")
-    p = subprocess.Popen([sys.executable, "-c", run, tmp_path / "lib", shelf, cluster.address], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **QUICK})
+    p = subprocess.Popen(sharing(tmp_path / "lib", shelf, cluster.address), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
     try:
         for _ in range(3): assert p.stdout.readline(), "it ended before it could be killed"
     finally: _kill(p.pid)
@@ -143,8 +144,7 @@ def test_the_coordinator_is_killed(cluster, shelf, one, tmp_path):
     r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
     assert r.returncode == 0 and f"{4 - len(before)} video" in r.stdout and r.stdout.count("is there already") == len(before), r
     assert_same(one, Library(tmp_path / "lib"))
-    there, named = files(library)
-    assert there == named
+    assert_no_orphans(library)
 
 
 def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
@@ -204,19 +204,15 @@ def test_two_coordinators(cluster, shelf, tmp_path):
 
 def test_another_version(cluster, shelf, tmp_path):
     "The cluster says that it runs another Ray, as one that was installed at another time would."
-    change = ("import json, sys, ray; from ray._private import ray_constants\nfrom ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put\n"
-              "ray.init(address=sys.argv[1], log_to_driver=False)\nkey, space = b'CLUSTER_METADATA', b'cluster'\nold = _internal_kv_get(key, namespace=space)\n"
-              "about = json.loads(old); about.update(ray_version='2.9.3', python_version='3.8.1') if sys.argv[2] == 'old' else about.update(ray_version=ray.__version__, python_version='.'.join(map(str, sys.version_info[:3])))\n"
-              "_internal_kv_put(key, json.dumps(about).encode(), overwrite=True, namespace=space)")
-    def pretend(what, **env): return subprocess.run([sys.executable, "-c", change, cluster.address, what], capture_output=True, text=True, timeout=120, env={**os.environ, **QUICK})
-    assert (r := pretend("old")).returncode == 0, r
-    try: r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
-    finally:
-        back = ("import json, sys, ray\nfrom ray._raylet import GcsClient\nc = GcsClient(address=sys.argv[1])\nabout = json.loads(c.internal_kv_get(b'CLUSTER_METADATA', b'cluster'))\n"
-                "about.update(ray_version=ray.__version__, python_version='.'.join(map(str, sys.version_info[:3])))\nc.internal_kv_put(b'CLUSTER_METADATA', json.dumps(about).encode(), True, b'cluster')")
-        done = subprocess.run([sys.executable, "-c", back, cluster.address], capture_output=True, text=True, timeout=120, env={**os.environ, **QUICK})
-        assert done.returncode == 0, done
+    change = ("import json, sys; from ray._raylet import GcsClient\nc = GcsClient(address=sys.argv[1])\nabout = json.loads(c.internal_kv_get(b'CLUSTER_METADATA', b'cluster'))\n"
+              "about.update(ray_version=sys.argv[2], python_version=sys.argv[3])\nc.internal_kv_put(b'CLUSTER_METADATA', json.dumps(about).encode(), True, b'cluster')")
+    def pretend(ray, python):
+        r = command(sys.executable, "-c", change, cluster.address, ray, python, env=environment)
+        assert r.returncode == 0, r
     mine = ".".join(map(str, sys.version_info[:3]))
+    pretend("2.9.3", "3.8.1")
+    try: r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
+    finally: pretend(version("ray"), mine)
     assert r.returncode == 2 and "runs Ray 2.9.3 on Python 3.8.1" in r.stderr and f"on Python {mine}" in r.stderr and r.stderr.count("\n") == 1, r
 
 
@@ -247,9 +243,7 @@ def test_a_worker_and_then_a_node_are_killed(shelf, one, tmp_path):
     (site / "sitecustomize.py").write_text(SITE)
     with Nodes(env={"PYTHONPATH": str(site), "VFR_CACHE": str(tmp_path / "cache"), "SLOW": "0.1"}) as nodes:
         second = nodes.add()
-        run = ("import sys; from vfr_lib.cluster import Cluster; from vfr_lib.library import Library\n"
-               "print(Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0)))")
-        p = subprocess.Popen([sys.executable, "-c", run, tmp_path / "many", shelf, nodes.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **QUICK})
+        p = subprocess.Popen(sharing(tmp_path / "many", shelf, nodes.address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         try:
             killed = []
             for what, least in (("worker", 1), ("node", 2)):
@@ -267,6 +261,5 @@ def test_a_worker_and_then_a_node_are_killed(shelf, one, tmp_path):
         assert p.returncode == 0 and "4 videos added" in out, (killed, out, err)
     many = Library(tmp_path / "many")
     assert_same(one, many)
-    there, named = files(many)
-    assert there == named
+    assert_no_orphans(many)
     print("killed:", killed)

@@ -1,29 +1,21 @@
 "A library survives what happens to it: killed at any moment, two writers, readers beside a writer."
 import os, random, signal, subprocess, sys, time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from skimage import data
+from helpers import bin, four_films
 
-from vfr_lib.clips import make_clip
 from vfr_lib.core import VfrError
 from vfr_lib.library import Library
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
-    "Six films of different lengths, every frame of its own."
-    folder = tmp_path_factory.mktemp("shelf")
-    for k, picture in enumerate((data.coffee(), data.chelsea(), data.rocket(), data.astronaut())):
-        make_clip(folder / f"film {k}.mp4", [(Image.fromarray(picture), 20 + 10 * k)], fps=4, size=(320, 180), options={"g": "8", "preset": "veryfast"})
-    (folder / "film 0.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\nGrind the beans.\n")
-    return folder
+    return four_films(tmp_path_factory.mktemp("shelf"))
 
 
 def adding(lib, shelf, cache):
-    return subprocess.Popen([str(Path(sys.executable).parent / "vfr"), "add", str(lib), str(shelf), "--every", "0.5"], env={**os.environ, "VFR_CACHE": str(cache)},
+    return subprocess.Popen([str(bin / "vfr"), "add", str(lib), str(shelf), "--every", "0.5"], env={**os.environ, "VFR_CACHE": str(cache)},
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -99,7 +91,7 @@ def test_second_writer_waits_or_is_told(shelf, tmp_path, vfr):
     with library._writing():
         told = vfr("add", library.path, shelf / "film 1.mp4", "--no-wait")
         assert told.returncode == 2 and "another process is writing" in told.stderr and "Traceback" not in told.stderr
-        waiting = subprocess.Popen([str(Path(sys.executable).parent / "vfr"), "add", library.path, str(shelf / "film 1.mp4")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        waiting = subprocess.Popen([str(bin / "vfr"), "add", library.path, str(shelf / "film 1.mp4")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         time.sleep(4)
         assert waiting.poll() is None and library.search("a cat", top=1)   # readers do not wait
     out, err = waiting.communicate(timeout=60)

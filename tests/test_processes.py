@@ -1,26 +1,24 @@
 "Several processes and small pieces: the same gradients, the same run. Processes talk over gloo, on processors."
 import json, os, socket, subprocess, sys, time
-from pathlib import Path
 
 import psutil, pytest, torch
 from safetensors.torch import load_file
 from vfr_lib.core import VfrError
 from vfr_lib.datasets import tiny_flickr8k
 from vfr_lib.encoders import save_encoder, toy_encoder
-from vfr_lib.training import BothHalves, Team, TrainConfig, _seeded, batch_gradients, batch_loss, launched_team, temperature_of
+from vfr_lib.training import BothHalves, Team, TrainConfig, _seeded, batch_loss, launched_team, temperature_of
 
-from helpers import root
+from helpers import bin, command, root
 from together import apart, batch, gradients, smooth, words
 
 pytest.importorskip("accelerate")
-bin = Path(sys.executable).parent
 quiet = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]   # the defaults: named, nothing is said about them
 two = [bin / "accelerate", "launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0", *quiet]   # on processors with ACCELERATE_USE_CPU
 environment = {**{k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
                "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]), "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}"}
 
 
-def run(*args, **kw): return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=300, env=environment, **kw)
+def run(*args): return command(*args, env=environment)
 
 
 @pytest.fixture

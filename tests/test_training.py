@@ -1,8 +1,8 @@
 "Training as a user meets it: killed and resumed, a full disk, bad input, one line each."
-import json, resource, signal, subprocess, sys, time
-from pathlib import Path
+import json, resource, signal, subprocess, time
 
 import pytest
+from helpers import bin, command as run
 from vfr_lib.datasets import tiny_flickr8k
 from vfr_lib.encoders import save_encoder, toy_encoder
 
@@ -19,11 +19,8 @@ def world(tmp_path_factory):
 
 
 def arguments(world, out, *more, given=settings):
-    return [Path(sys.executable).parent / "vfr", "train", "flickr8k", world / "tiny", "--start", world / "toy", "--out", out,
+    return [bin / "vfr", "train", "flickr8k", world / "tiny", "--start", world / "toy", "--out", out,
             *(a for s in given for a in ("--set", s)), *more]
-
-
-def run(*args, **kw): return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=300, **kw)
 
 
 def test_killed_and_resumed_gives_the_same_weights(world):
@@ -66,7 +63,7 @@ def test_full_disk_keeps_the_old_encoder(world):
 ], ids=["missing picture", "broken picture", "malformed line", "no captions"])
 def test_bad_data_is_one_line(world, tmp_path, change, said):
     change(tiny_flickr8k(tmp_path / "tiny"))
-    r = run(Path(sys.executable).parent / "vfr", "train", "flickr8k", tmp_path / "tiny", "--start", world / "toy", "--out", tmp_path / "out", "--set", "epochs=1", "--set", "batch_size=4")
+    r = run(bin / "vfr", "train", "flickr8k", tmp_path / "tiny", "--start", world / "toy", "--out", tmp_path / "out", "--set", "epochs=1", "--set", "batch_size=4")
     assert r.returncode == 2 and said in r.stderr.splitlines()[-1] and "Traceback" not in r.stderr, r.stderr
 
 
@@ -80,7 +77,7 @@ def test_damaged_and_foreign_encoders_are_one_line(world, tmp_path):
     (tmp_path / "encoder").mkdir()
     for name in ("config.json", "tokenizer.json"): (tmp_path / "encoder" / name).write_bytes((world / "toy" / name).read_bytes())
     (tmp_path / "encoder/model.safetensors").write_bytes((world / "toy/model.safetensors").read_bytes()[:5000])
-    evaluate = [Path(sys.executable).parent / "vfr", "evaluate", "flickr8k", world / "tiny", "--encoder", tmp_path / "encoder"]
+    evaluate = [bin / "vfr", "evaluate", "flickr8k", world / "tiny", "--encoder", tmp_path / "encoder"]
     r = run(*evaluate)
     assert r.returncode == 2 and "damaged" in r.stderr and r.stderr.count("\n") == 1, r.stderr
     config = json.loads((tmp_path / "encoder/config.json").read_text())

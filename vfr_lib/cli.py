@@ -239,24 +239,24 @@ def cache(kinds, clear, as_json):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(video, quick, searching, scaling, sharing, as_json):
     "Measure this machine against the usual ways, side by side, on VIDEO or on clips made for it. Ratios of processor time; all answers are checked first."
-    seen = sys.stderr.isatty()
+    say = (lambda text: click.echo(f"measuring {text} ...", err=True)) if sys.stderr.isatty() else lambda text: None
     if searching:
         from vfr_lib.search_bench import bench_search
-        rows = bench_search((1_000, 10_000, 100_000) if quick else (1_000, 10_000, 100_000, 1_000_000), say=(lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
+        rows = bench_search((1_000, 10_000, 100_000) if quick else (1_000, 10_000, 100_000, 1_000_000), say=say)
         return click.echo(json.dumps(rows) if as_json else _table([[f"{r['frames']:,}", *(f"{r[k]:.2f}" for k in ("read_ms", "scan_ms", "scan_ratio", "search_ms", "lancedb_ms")), ""] for r in rows], ["frames", "read ms", "scan ms", "ratio", "search ms", "LanceDB ms", ""]))
     if scaling:
         from vfr_lib.scale_bench import bench_scale, scale_tables
-        slopes = bench_scale(quick, (lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
+        slopes = bench_scale(quick, say)
         return click.echo(json.dumps(slopes) if as_json else "\n\n".join(f"{name}\n{_table(rows, heads)}" for name, heads, rows in scale_tables(slopes)))
     if sharing:
         from vfr_lib.bench import bench_clip
         from vfr_lib.scale_bench import ray_costs
-        rows = ray_costs(bench_clip(360, 60), (2, 6) if quick else (6, 24), say=(lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else lambda text: None)
+        rows = ray_costs(bench_clip(360, 60), (2, 6) if quick else (6, 24), say=say)
         return click.echo(json.dumps(rows) if as_json else _table([[*map(str, r.values()), ""] for r in rows], [*rows[0], ""]))
     from vfr_lib.bench import bench
     from vfr_lib.frames import open_video
     if video: video = open_video(video)[1]
-    figures = bench(video, quick, (lambda text: click.echo(f"measuring {text} ...", err=True)) if seen else None)
+    figures = bench(video, quick, say)
     click.echo(json.dumps(figures) if as_json else "\n".join(f"{k:28} {v}" for k, v in figures.items()))
 
 # %% ../nbs/50_cli.ipynb #45bf9234

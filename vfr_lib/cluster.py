@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['CHUNK', 'CHUNK_BYTES', 'Cluster', 'joined', 'check_machines', 'add_on_cluster']
 
-# %% ../nbs/45_cluster.ipynb #d96c8ead
-import logging, os, pickle, re, socket, sys, tempfile, time, uuid, warnings
+# %% ../nbs/45_cluster.ipynb #4a18eb1c
+import logging, os, pickle, re, shutil, socket, sys, tempfile, time, uuid, warnings
 from collections import defaultdict
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,12 +24,12 @@ from .core import VfrError, warn, write_whole
 from .download import download, forget, is_link
 from .embedding import _encoded, _looked_at, _width, ahead
 from .frames import Sampler, iter_frames, probe
-from .library import Added, LibraryVideo, _plainly, _within, frame_rows, line_rows, video_rows
+from .library import Added, _plainly, _within, frame_rows, line_rows, video_rows
 from .serving import ServedEncoder, serve
 from .transcript import lines_of
-from .vectors import EMBEDDED, Encoder, EncoderConfig
+from .vectors import EMBEDDED, Encoder, EncoderConfig, to_squares
 
-# %% ../nbs/45_cluster.ipynb #bb4f0421
+# %% ../nbs/45_cluster.ipynb #c02ef3bd
 @dataclass
 class Cluster:
     "Where `Library.add` spreads its work, and how."
@@ -61,6 +61,8 @@ class _Task:
 
     @property
     def link(self): return self.given if "://" in self.given else None
+    @property
+    def work(self): return self.item, self.number
 
 @dataclass
 class _Chunk:
@@ -73,8 +75,21 @@ class _Chunk:
     poster: bytes = None       # the video's thumbnail, where this chunk knows it
     closing: dict = None       # what the last chunk of a video says of it: duration, said, lines, path
     notes: list = field(default_factory=list)   # what the user should know
-    vectors: tuple = None      # (vectors, usual heights, tops, nearest), see `Background.tops`
-    files: tuple = None        # fragments of the frames and of the lines
+    vectors: np.ndarray = None # of the frames, in place of their pictures
+    tops: tuple = ()           # (usual heights, tops, nearest), see `Background.tops`
+    encoded: int = 0           # pictures that went through the encoder
+
+    @property
+    def work(self): return *self.task.work, self.number
+
+@dataclass
+class _Written:
+    "What the coordinator is told of a chunk: where it is, and not what is in it."
+    chunk: _Chunk              # without frames and vectors
+    frames: int
+    seconds: float             # that its frames stand
+    lines: int                 # of what is said in the video, in the chunk that closes it
+    files: tuple               # fragments of the frames and of the lines
 
 @dataclass
 class _Failed:
@@ -84,7 +99,7 @@ class _Failed:
     kind: str = "input"        # as of a VfrError; `known` is in the library already, `unplanned` has to be read from start to end
     notes: list = field(default_factory=list)
 
-# %% ../nbs/45_cluster.ipynb #341b59f7
+# %% ../nbs/45_cluster.ipynb #b3b861de
 def _ray():
     "The `ray` module, silent; VfrError where the extra is not installed."
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")   # it would report home
@@ -118,11 +133,11 @@ def _refusal(address, e):
     if versions := re.findall(r"Ray: (\S+) Python: (\S+)", said)[:2]:
         (ray, python), (my_ray, my_python) = versions
         return VfrError(f"the cluster at {address} runs Ray {ray} on Python {python}, this machine Ray {my_ray} on Python {my_python}: both must be the same everywhere, install the same versions", "cluster")
-    if address == "auto": return VfrError(f"no Ray cluster was found on this machine: start one (ray start --head) or give its address", "cluster")
+    if address == "auto": return VfrError("no Ray cluster was found on this machine: start one (ray start --head) or give its address", "cluster")
     if address: return VfrError(f"the cluster at {address} cannot be joined from here ({said[:200]}): this machine must belong to it, ray start --address={address}", "cluster")
     return VfrError(f"Ray could not be started on this machine: {said[:300]}", "cluster")
 
-# %% ../nbs/45_cluster.ipynb #75a554ef
+# %% ../nbs/45_cluster.ipynb #ee452a28
 @contextmanager
 def joined(cluster): # a `Cluster`
     "Ray, started on this machine or joined, and left as it was found; yields the module."
@@ -141,7 +156,7 @@ def joined(cluster): # a `Cluster`
         with _hushed(ray): yield ray
     finally:
         if not was_there: ray.shutdown()
-        if home: _remove(home)
+        if home: shutil.rmtree(home, ignore_errors=True)
 
 @contextmanager
 def _quick_start(home):
@@ -185,10 +200,6 @@ def _hushed(ray):
     try: yield
     finally:
         for (on, name, _), value in zip(changes, before): setattr(on, name, value)
-
-def _remove(folder):
-    import shutil
-    shutil.rmtree(folder, ignore_errors=True)
 
 # %% ../nbs/45_cluster.ipynb #8e2308e6
 def _versions():
@@ -266,7 +277,7 @@ def _make_register(ray, cluster):
     here = On(ray.get_runtime_context().get_node_id(), soft=False)
     return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Register).options(scheduling_strategy=here).remote(cluster.per_host, cluster.tries)
 
-# %% ../nbs/45_cluster.ipynb #455bc447
+# %% ../nbs/45_cluster.ipynb #b62f26f3
 @dataclass
 class _Job:
     "What every worker is told."
@@ -282,7 +293,6 @@ class _Job:
 
     def prepare(self, image):
         "What is sent of a picture: the square that our own encoders take, or the picture itself."
-        from vfr_lib.vectors import to_squares
         return image if self.config is None else to_squares([image], self.config)[0]
 
     def load(self):
@@ -300,25 +310,30 @@ def _block(thing): return {"data": [pickle.dumps(thing, protocol=5)]}
 
 def _crash(work, tries): return f"brought down its worker {tries} times ({work[0]}) and was set aside: convert it to H.264 first" if work[0] in ("open", "read") else f"its worker went down {tries} times ({work[0]}): run it again, with more memory for each worker"
 
-def _attempt(job, item, work, generate):
-    "Yield what `generate()` yields, or why it cannot: a video's fault is its own, and a worker's death is counted."
+def _stage(batch, job, name, do):
+    "Yield, as blocks, what `do(thing, notes)` yields for every task or chunk of a batch, or why it cannot: a video's fault is its own, and a worker's death is counted."
+    for thing in _rows(batch):
+        if isinstance(thing, _Failed): yield _block(thing)   # goes through
+        else: yield from map(_block, _attempt(job, (name, *thing.work), thing, do))
+
+def _attempt(job, work, thing, do):
     import ray
-    notes, mine = [], lambda message: notes.append(message) or True
+    item, notes = work[1], []
+    note = lambda message: notes.append(message) or True
     if not ray.get(job.register.begin.remote(work)):
         yield _Failed(item, _crash(work, job.tries), "crash")
         return
-    warn.listeners.append(mine)
-    try: yield from generate(notes)
+    warn.listeners.append(note)
+    try: yield from do(thing, notes)
     except VfrError as e: yield _Failed(item, str(e), e.kind, notes)
     except Exception as e: yield _Failed(item, f"{type(e).__name__}: {str(e)[:200]}", "other", notes)
-    finally: warn.listeners.remove(mine)
+    finally: warn.listeners.remove(note)
     job.register.end.remote(work)
 
-# %% ../nbs/45_cluster.ipynb #7e428f0d
+# %% ../nbs/45_cluster.ipynb #f45a0e33
 def _open(batch, job):
     "Stage 1: from a file to tasks."
-    for task in _rows(batch):
-        for out in _attempt(job, task.item, ("open", task.item), lambda notes: _tasks(task, job)): yield _block(out)
+    return _stage(batch, job, "open", lambda task, notes: _tasks(task, job))
 
 def _tasks(task, job):
     if task.link: yield task; return
@@ -339,13 +354,10 @@ def _identified(task, path, job):
     plan = None if task.plan == "none" else Sampler(path, job.every, _width(info, job))
     return replace(task, id=id, duration=info.duration, plan=plan if plan else None, pieces=tuple(range(len(plan))) if plan else ())
 
-# %% ../nbs/45_cluster.ipynb #14124654
+# %% ../nbs/45_cluster.ipynb #19a8f6ed
 def _read(batch, job):
     "Stage 2: from a task to chunks."
-    for task in _rows(batch):
-        if isinstance(task, _Failed): yield _block(task); continue
-        work = ("read", task.item, task.number)
-        for out in _attempt(job, task.item, work, lambda notes: _of_link(task, job, notes) if task.link else _chunks(task, task.given, None, job, notes)): yield _block(out)
+    return _stage(batch, job, "read", lambda task, notes: _of_link(task, job, notes) if task.link else _chunks(task, task.given, None, job, notes))
 
 def _of_link(task, job, notes):
     with _downloaded(task.link, job) as video:
@@ -421,42 +433,33 @@ def _chunks(task, path, captions, job, notes):
         if not count: more["poster"] = thumbs[len(thumbs) // 3]
     yield chunk(last=True, notes=notes, **more)
 
-# %% ../nbs/45_cluster.ipynb #1d973465
+# %% ../nbs/45_cluster.ipynb #fbd443fc
 class _Embed:
     "Stage 3: pictures to vectors. An actor, which loads the encoder once."
     def __init__(self, job):
         self.job, self.encoder = job, job.load()
         self.background = background_of(self.encoder)
 
-    def __call__(self, batch):
-        for chunk in _rows(batch):
-            if isinstance(chunk, _Failed): yield _block(chunk); continue
-            work = ("embed", chunk.task.item, chunk.task.number, chunk.number)
-            for out in _attempt(self.job, chunk.task.item, work, lambda notes: self._embedded(chunk)): yield _block(out)
+    def __call__(self, batch): return _stage(batch, self.job, "embed", lambda chunk, notes: [self._embedded(chunk)])
 
     def _embedded(self, chunk):
         samples = ((k, t, picture) for k, (t, _, picture, _) in enumerate(chunk.rows))
         vectors = np.stack([v for rows, _ in _encoded(samples, self.encoder) for _, _, v in rows]).astype(np.float32)
-        usual, top, nearest = self.background.tops(vectors) if self.background else (np.zeros(len(vectors), np.float32), None, None)
+        tops = self.background.tops(vectors) if self.background else (np.zeros(len(vectors), np.float32), None, None)
         encoded = sum(picture is not None for _, _, picture, _ in chunk.rows)
-        yield replace(chunk, rows=[(t, end, encoded, thumb) for t, end, _, thumb in chunk.rows], vectors=(vectors, usual, top, nearest))
+        return replace(chunk, rows=[(t, end, None, thumb) for t, end, _, thumb in chunk.rows], vectors=vectors, tops=tops, encoded=encoded)
 
-# %% ../nbs/45_cluster.ipynb #f6deb1f7
+# %% ../nbs/45_cluster.ipynb #0ad67aed
 def _write(batch, job):
     "Stage 4: vectors to fragments of the tables."
-    for chunk in _rows(batch):
-        if isinstance(chunk, _Failed): yield _block(chunk); continue
-        yield from map(_block, _attempt(job, chunk.task.item, ("write", chunk.task.item, chunk.task.number, chunk.number), lambda notes: [_written(chunk, job)]))
+    return _stage(batch, job, "write", lambda chunk, notes: [_written(chunk, job)])
 
 def _written(chunk, job):
-    times, ends, encoded, thumbs = zip(*chunk.rows)
-    vectors, usual, top, nearest = chunk.vectors
-    files = [_fragment(job, "frames", frame_rows(chunk.task.id, np.array(times), np.array(ends), usual, vectors, thumbs)), []]
-    closing = chunk.closing
-    if closing:
-        if closing["lines"]: files[1] = _fragment(job, "lines", line_rows(chunk.task.id, closing["lines"]))
-        closing = closing | dict(lines=len(closing["lines"]))
-    return replace(chunk, rows=[(times[0], ends[-1], len(times), encoded[0])], vectors=(top, nearest), closing=closing, files=tuple(files))
+    times, ends, _, thumbs = zip(*chunk.rows)
+    id, (usual, *tops) = chunk.task.id, chunk.tops
+    lines = (chunk.closing or {}).pop("lines", [])
+    files = (_fragment(job, "frames", frame_rows(id, np.array(times), np.array(ends), usual, chunk.vectors, thumbs)), _fragment(job, "lines", line_rows(id, lines)) if lines else [])
+    return _Written(replace(chunk, rows=[], vectors=None, tops=tops), len(times), ends[-1] - times[0], len(lines), files)
 
 def _fragment(job, table, rows):
     from lance_ray.fragment import write_fragment
@@ -464,37 +467,38 @@ def _fragment(job, table, rows):
 
 def _uri(library, table): return f"{str(library).rstrip('/')}/{table}.lance"
 
-# %% ../nbs/45_cluster.ipynb #7786d4f6
+# %% ../nbs/45_cluster.ipynb #a7cb2eaf
 class _Collected:
     "What has come in of one video."
-    def __init__(self): self.chunks = {}
+    def __init__(self): self.parts = {}   # (task, chunk) -> `_Written`
 
-    def add(self, chunk): self.chunks[chunk.task.number, chunk.number] = chunk   # the same again is the same
+    def add(self, part): self.parts[part.chunk.task.number, part.chunk.number] = part   # the same again is the same
+
+    @property
+    def task(self): return next(iter(self.parts.values())).chunk.task
 
     @property
     def whole(self):
-        lasts = {task: number for (task, number), c in self.chunks.items() if c.last}
-        of = next(iter(self.chunks.values())).task.of
-        return len(lasts) == of and len(self.chunks) == sum(n + 1 for n in lasts.values())
+        lasts = [number for (_, number), p in self.parts.items() if p.chunk.last]
+        return len(lasts) == self.task.of and len(self.parts) == sum(n + 1 for n in lasts)
 
-    @property
-    def ordered(self): return [c for _, c in sorted(self.chunks.items())]
+    def fragments(self, table): # 0 for the frames, 1 for the lines
+        return [f for _, p in sorted(self.parts.items()) for f in p.files[table]]
 
     def row(self, background):
         "The video's row of the library."
-        chunks, task = self.ordered, self.ordered[-1].task
-        end, null = next(c.closing for c in chunks if c.closing), None
-        if background: null = background.null(*(np.max([c.vectors[i] for c in chunks], 0) for i in (0, 1)))
-        return dict(id=task.id, title=task.title, link=task.link, path=end["path"], said=end["said"], lines=end["lines"], duration=end["duration"], frames=sum(c.rows[0][2] for c in chunks),
-                    poster=next(c.poster for c in chunks if c.poster), background=background.digest if background else None, null=null)
+        parts, task = self.parts.values(), self.task
+        end, null = next(p for p in parts if p.chunk.closing), None
+        if background: null = background.null(*(np.max(tops, 0) for tops in zip(*(p.chunk.tops for p in parts))))
+        return dict(id=task.id, title=task.title, link=task.link, lines=end.lines, frames=sum(p.frames for p in parts), **end.chunk.closing,
+                    poster=next(p.chunk.poster for p in parts if p.chunk.poster), background=background.digest if background else None, null=null)
 
 def _enter(library, videos):
-    "Make whole videos, a dict of row to `_Collected`, part of the library: one entry for each table, the videos last."
+    "Make whole videos, a list of (row, `_Collected`), part of the library: one entry for each table, the videos last."
     import lance
     with _plainly(library.path):
         for k, table in enumerate(("frames", "lines")):
-            fragments = [f for _, v in videos for c in v.ordered for f in c.files[k]]
-            uri = _uri(library.path, table)
+            fragments, uri = [f for _, v in videos for f in v.fragments(k)], _uri(library.path, table)
             if fragments: lance.LanceDataset.commit(uri, lance.LanceOperation.Append(fragments), read_version=lance.dataset(uri).version)
         library._table("videos").add(video_rows([row for row, _ in videos]))
 
@@ -518,7 +522,7 @@ def _pipeline(ray, tasks, job, cluster):
     flow = flow.map_batches(_Embed, fn_constructor_args=(job,), compute=pool, num_cpus=0.26, num_gpus=1 if gpus else None, **told)
     return flow.map_batches(_write, fn_args=(job,), num_cpus=0.05, concurrency=max(1, cpus // 2), **told)
 
-# %% ../nbs/45_cluster.ipynb #8015c61e
+# %% ../nbs/45_cluster.ipynb #d89b7f5f
 class _Run:
     "The coordinator: hands out tasks and enters what comes back."
     def __init__(self, library, cluster, report, progress, stop):
@@ -551,19 +555,20 @@ class _Run:
 
     def _take(self, out, open_, given, again):
         "One answer of the pipeline."
-        for note in out.notes: warn(note)
-        item = out.item if isinstance(out, _Failed) else out.task.item
+        failed = isinstance(out, _Failed)
+        for note in out.notes if failed else out.chunk.notes: warn(note)
+        item = out.item if failed else out.chunk.task.item
         if item not in open_: return   # given up already
-        if isinstance(out, _Failed):
+        if failed:
             del open_[item]
             if out.kind == "unplanned": again.append(replace(given[item], plan="none"))
             else: self._skip(given[item], out.why, out.kind)
             return
-        video, (first, last, frames, encoded) = open_[item], out.rows[0]
+        video = open_[item]
         video.add(out)
-        self.lengths[item] = max(self.lengths.get(item, 0), out.task.duration or 0)
-        self.done += last - first
-        self.report.encoded += encoded
+        self.lengths[item] = max(self.lengths.get(item, 0), out.chunk.task.duration or 0)
+        self.done += out.seconds
+        self.report.encoded += out.chunk.encoded
         self.tell("frames", self.done, max(self.done, sum(self.lengths.values())))
         if video.whole:
             del open_[item]
@@ -580,14 +585,14 @@ class _Run:
         rows = []
         for item, video in sorted(self.ready, key=lambda r: r[0]):
             row = video.row(self.background)
-            if row["id"] in self.entered: self.report.skipped.append((video.ordered[0].task.given, f"is there already, as {self.entered[row['id']]!r}"))
+            if row["id"] in self.entered: self.report.known(video.task.given, self.entered[row["id"]])
             else: self.entered[row["id"]] = row["title"]; rows.append((row, video))
         if rows: _enter(self.library, rows)
         self.ready = []
         names = {row["id"] for row, _ in rows}
         if rows: self.report.added += [v for v in self.library.videos if v.id in names]
 
-# %% ../nbs/45_cluster.ipynb #6731153d
+# %% ../nbs/45_cluster.ipynb #e56c6116
 def add_on_cluster(library, # a `Library`
                    videos, # paths, links, folders, playlists, or `sample`
                    cluster, # a `Cluster`, or the address of one; an empty string starts Ray on this machine
@@ -623,7 +628,7 @@ def _resolved(given, title):
 def _linked(library, given, report):
     "Whether a link is in the library; then the report says so."
     known = library._known(link=given) if "://" in given else None
-    if known: report.skipped.append((given, f"is there already, as {known['title']!r}"))
+    if known: report.known(given, known["title"])
     return known
 
 def _run_all(ray, run, tasks, cluster):

@@ -7,7 +7,7 @@ __all__ = ['FORMAT', 'SUFFIXES', 'LibraryVideo', 'frame_rows', 'line_rows', 'vid
            'Library', 'build_index']
 
 # %% ../nbs/37_library.ipynb #d09f8fc5
-import html, io, os
+import html, io, os, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -157,43 +157,37 @@ class _Store:
         return self._served
 
 # %% ../nbs/37_library.ipynb #5152993a
-class _Writer(_Store):
+class _Turn(_Store):
+    _lease = 600   # seconds after which a writer that has died no longer stands in the way on a storage
+
+    def _await(self, take, wait, stop):
+        "Call `take()` until it gives True: the library is ours to write to."
+        told = False
+        while not take():
+            if not wait: raise VfrError(f"another process is writing to {self.path}: wait until it is done", "busy")
+            if not told: warn(f"another process is writing to {self.path}: waiting until it is done"); told = True
+            if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
+            time.sleep(0.2)
+
     @contextmanager
-    def _writing(self, wait=True, stop=None):
-        "Alone with the tables, which are made if need be."
-        if not self._local:
-            with self._leased(wait, stop):
-                self._make_tables()
-                yield
-            return
+    def _locked(self, wait, stop):
+        "Alone with a library in a folder, by a lock file."
         from filelock import FileLock, Timeout
         try: Path(self.path).mkdir(parents=True, exist_ok=True); lock = FileLock(Path(self.path) / ".lock")
         except OSError as e: raise VfrError(f"cannot write to {self.path} ({e.strerror}): give a folder of your own", "disk") from None
-        try:
-            try: lock.acquire(timeout=0)
-            except Timeout:
-                if not wait: raise VfrError(f"another process is writing to {self.path}: wait until it is done", "busy") from None
-                warn(f"another process is writing to {self.path}: waiting until it is done")
-                while not lock.is_locked:
-                    if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled") from None
-                    try: lock.acquire(timeout=0.2)
-                    except Timeout: pass
+        def take():
+            try: return bool(lock.acquire(timeout=0))
+            except Timeout: return False
+        try: self._await(take, wait, stop)
         except OSError as e: raise VfrError(f"cannot write to {self.path} ({e.strerror}): it is read-only; copy it to a place of your own", "disk") from None
-        try:
-            self._make_tables()
-            yield
+        try: yield
         finally: lock.release()
 
     @contextmanager
     def _leased(self, wait, stop):
         "Alone with a library on a storage: the table `writer` says who writes and until when; it is prolonged every minute."
-        import threading, time, uuid
-        me, over, told = uuid.uuid4().hex, threading.Event(), False
-        while not self._take(me):
-            if not wait: raise VfrError(f"another process is writing to {self.path}: wait until it is done", "busy")
-            if not told: warn(f"another process is writing to {self.path}: waiting until it is done"); told = True
-            if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
-            time.sleep(0.5)
+        me, over = uuid.uuid4().hex, threading.Event()
+        self._await(lambda: self._take(me), wait, stop)
         def prolong():
             while not over.wait(60): self._db.open_table("writer").update(where=f"who = '{me}'", values={"until": time.time() + self._lease})
         threading.Thread(target=prolong, daemon=True, name="vfr lease").start()
@@ -202,11 +196,9 @@ class _Writer(_Store):
             over.set()
             self._db.drop_table("writer")
 
-    _lease = 600   # seconds after which one that has died no longer stands in the way
-
     def _take(self, me):
         "Whether the library is ours to write to now."
-        import pyarrow as pa, time
+        import pyarrow as pa
         mine = pa.table({"who": [me], "until": [time.time() + self._lease]})
         try: self._db.create_table("writer", mine)   # fails where it is there
         except (OSError, RuntimeError, ValueError) as e:
@@ -217,6 +209,15 @@ class _Writer(_Store):
             self._db.drop_table("writer")
             return self._take(me)
         return self._db.open_table("writer").to_arrow()["who"].to_pylist() == [me]
+
+# %% ../nbs/37_library.ipynb #c3turn02
+class _Writer(_Turn):
+    @contextmanager
+    def _writing(self, wait=True, stop=None):
+        "Alone with the tables, which are made if need be."
+        with (self._locked if self._local else self._leased)(wait, stop):
+            self._make_tables()
+            yield
 
     def _make_tables(self):
         from lancedb.index import FTS, BTree
@@ -271,6 +272,10 @@ class Added:
     added: list = field(default_factory=list)     # of `LibraryVideo`
     skipped: list = field(default_factory=list)   # of (what was given, why)
     encoded: int = 0                              # pictures that went through the encoder
+
+    def known(self, given, title, more=""):
+        "Note that what was given is in the library already, under a title."
+        self.skipped.append((given, f"is there already, as {title!r}{more}"))
 
     def __str__(self):
         n = len(self.added)
@@ -331,7 +336,7 @@ class _Adder(_Writer):
         "Read one video and write its rows, the row of the video last."
         tell = progress or (lambda *a: None)
         link = item if is_link(item) else None
-        if link and (known := self._known(link=link)): return report.skipped.append((item, f"is there already, as {known['title']!r}"))
+        if link and (known := self._known(link=link)): return report.known(item, known["title"])
         _, path = open_video(item, lambda p: tell("download", p["bytes"], p["total"]), stop)
         if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
         id = file_digest(path, stop)[:32]
@@ -349,8 +354,8 @@ class _Adder(_Writer):
         "The same content under another name: if the file that is known has gone, this one takes its place."
         if not link and not Path(known["path"]).is_file():
             with _plainly(self.path): self._table("videos").update(where=f"id = '{known['id']}'", values={"path": str(Path(path).absolute())})
-            return report.skipped.append((item, f"is there already, as {known['title']!r}, which had been moved here"))
-        report.skipped.append((item, f"is there already, as {known['title']!r}"))
+            return report.known(item, known["title"], ", which had been moved here")
+        report.known(item, known["title"])
 
     def _write(self, row, frames, lines):
         background, id = background_of(self.encoder), row["id"]

@@ -22,7 +22,7 @@ from .clips import cache_folder
 from .core import write_whole
 from .embedding import _width, embed_stages
 from .frames import Sampler, iter_frames, probe
-from .library import Library, _schemas, scan
+from .library import Library, _schemas, frame_rows, scan
 from .search_bench import made_library
 from .serving import serve
 from .vectors import unit
@@ -220,12 +220,12 @@ def search_costs(n, # frames
 def fragment_costs(counts=(10, 100, 1000, 5000), # fragments of one frame each
                    say=lambda text: None):
     "A row for every count: milliseconds of a commit, of opening and counting, of reading all; bytes of the newest manifest and of all."
-    import lancedb, pyarrow as pa
+    import lancedb
     out = []
     with tempfile.TemporaryDirectory() as folder:
-        db, schema = lancedb.connect(folder), _schemas(512)["frames"]
-        row = pa.Table.from_pylist([dict(video="0" * 32, time=0.0, end=1.0, usual=0.0, vector=np.zeros(512, np.float16), thumb=b"x" * 4000)], schema)
-        table, recent = db.create_table("frames", schema=schema), []
+        db = lancedb.connect(folder)
+        row = frame_rows("0" * 32, np.zeros(1), np.ones(1), np.zeros(1, np.float32), np.zeros((1, 512)), [b"x" * 4000])
+        table, recent = db.create_table("frames", schema=row.schema), []
         versions, held = Path(folder) / "frames.lance" / "_versions", 0
         for n in counts:
             say(f"{n:,} fragments")
@@ -255,14 +255,15 @@ def video_costs(counts=(100, 1000, 10_000, 100_000), rounds=5):
 # %% ../nbs/46_scale_bench.ipynb #d2ray002
 def _shelf(path, n, folder):
     "n files of the same pictures that count as different videos: a box of no meaning is added to each (ISO/IEC 14496-12, `free`)."
-    for k in range(n): (Path(folder) / f"{k}.mp4").write_bytes(Path(path).read_bytes() + (16).to_bytes(4, "big") + b"free" + k.to_bytes(8, "big"))
+    film = Path(path).read_bytes()
+    for k in range(n): (Path(folder) / f"{k}.mp4").write_bytes(film + (16).to_bytes(4, "big") + b"free" + k.to_bytes(8, "big"))
 
-def _family_seconds():
-    "Processor seconds of this process and of all that it started."
-    import psutil
-    me = psutil.Process()
-    times = [p.cpu_times() for p in [me, *me.children(recursive=True)]]
-    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+def _watch():
+    "A function that says how many seconds have gone by since now: on the clock, and of processors in this process and in all that it started."
+    from vfr_lib.monitor import _cpu_seconds, _processes
+    now = lambda: np.array([time.perf_counter(), _cpu_seconds(_processes())])
+    began = now()
+    return lambda: (now() - began).tolist()
 
 @contextmanager
 def _on_cores(n):
@@ -288,16 +289,16 @@ def ray_run(path, # a video file
         library = Library(f"{folder}/library")
         list(embed_stages(path, library.encoder, cache=False))   # the encoder is chosen and loaded
         def add(cluster=None):
-            cpu, clock = _family_seconds(), time.perf_counter()
+            gone = _watch()
             assert len(library.add(shelf, cluster=cluster).added) == videos
-            return dict(seconds=time.perf_counter() - clock, processor_seconds=_family_seconds() - cpu)
-        if not workers: row = add() | dict(start_seconds=0., start_processor_seconds=0.)
+            return gone()
+        start = [0., 0.]
+        if not workers: spent = add()
         else:
-            cpu, clock = _family_seconds(), time.perf_counter()
-            with joined(Cluster(workers=workers)):
-                start = dict(start_seconds=time.perf_counter() - clock, start_processor_seconds=_family_seconds() - cpu)
-                row = add(Cluster()) | start
-    return dict(workers=workers, cores=cores, videos=videos, minutes=videos * probe(path).duration / 60, **{k: round(v, 2) for k, v in row.items()})
+            gone = _watch()
+            with joined(Cluster(workers=workers)): start, spent = gone(), add(Cluster())
+    names = ("seconds", "processor_seconds", "start_seconds", "start_processor_seconds")
+    return dict(workers=workers, cores=cores, videos=videos, minutes=videos * probe(path).duration / 60, **{k: round(v, 2) for k, v in zip(names, spent + start)})
 
 def ray_costs(path, # a video file of a minute
               counts=(6, 24), # of videos: what grows with them is told from what does not

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from .library import Library, _schemas, scan
+from .library import Library, _schemas, frame_rows, scan
 from .vectors import unit
 
 # %% ../nbs/38_search_bench.ipynb #e2ecf1bc
@@ -34,9 +34,8 @@ def made_library(path, # folder
         for k in range(0, frames, 3600):
             n = min(3600, frames - k)
             id, times = f"{k:032x}", np.arange(n, dtype=float)
-            vectors = draw(rng, n, dim).astype(np.float16)
-            rows = [pa.array([id] * n), times, times + 1, np.zeros(n, np.float32), pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), dim), pa.array([b""] * n, pa.binary())]
-            library._table("frames").add(pa.table(rows, schema=schemas["frames"]))
+            vectors = draw(rng, n, dim)
+            library._table("frames").add(frame_rows(id, times, times + 1, np.zeros(n, np.float32), vectors, [b""] * n))
             row = dict(id=id, title=f"video {k // 3600}", link=None, path="", duration=float(n), frames=n, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"")
             library._table("videos").add(pa.Table.from_pylist([row], schemas["videos"]))
         library._tidy()
