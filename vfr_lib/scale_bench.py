@@ -9,8 +9,10 @@ __all__ = ['CODECS', 'LIGHT', 'known_codecs', 'megabits', 'scale_clips', 'hour_c
 
 # %% ../nbs/46_scale_bench.ipynb #0d3a9776
 import os, statistics, tempfile, time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from fractions import Fraction
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -303,10 +305,11 @@ def ray_run(path, # a video file
 def ray_costs(path, # a video file of a minute
               counts=(6, 24), # of videos: what grows with them is told from what does not
               workers=(0, 1, 2, 4), say=lambda text: None):
-    "Rows of `ray_run` for every number of workers and of videos."
+    "Rows of `ray_run` for every number of workers and of videos, each in a process of its own: threads that once had one core may keep to it."
     rows = []
-    for w in workers:
-        for n in counts: say(f"{n} videos, {w} workers"); rows.append(ray_run(path, n, w))
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as alone:
+        for w in workers:
+            for n in counts: say(f"{n} videos, {w} workers"); rows.append(alone.submit(ray_run, path, n, w).result())
     return rows
 
 # %% ../nbs/46_scale_bench.ipynb #365a9f29
