@@ -19,6 +19,13 @@ def adding(lib, shelf, cache):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def until_one_more(process, lib):
+    "Wait until a video has been entered, or the process has ended."
+    entries = lambda: len(list((lib / "videos.lance" / "_versions").glob("*.manifest")))
+    before = entries()
+    while process.poll() is None and entries() <= max(before, 1): time.sleep(0.05)   # the first makes the empty table
+
+
 def whole(lib, expected):
     "Every video that the library names is there, whole, and nothing else is seen; returns how many."
     library = Library(lib, create=False)
@@ -44,7 +51,9 @@ def test_killed_twenty_times(shelf, tmp_path, record_property):
         before = 0
         while kills < 20:
             process = adding(lib, shelf, cache)
-            try: process.wait(rng.uniform(0.3, 0.5 + long * (1 - before / 5)))
+            if kills % 2: until_one_more(process, lib); pause = rng.uniform(0, 0.5)
+            else: pause = rng.uniform(0.3, 0.5 + long * (1 - before / 5))
+            try: process.wait(pause)
             except subprocess.TimeoutExpired: os.kill(process.pid, signal.SIGKILL)
             killed = process.wait() == -signal.SIGKILL
             said = process.communicate()
@@ -66,6 +75,27 @@ def test_killed_twenty_times(shelf, tmp_path, record_property):
         assert Library(lib).search("grind beans", top=1)[0].evidence == "said"
     assert caught > 3
     print(f"killed {kills} times, {caught} of them with some videos in and some not; {finished} runs ended before they were killed")
+
+
+TURNS = """
+import sys, time
+from vfr_lib.library import Library
+library = Library(sys.argv[1])
+for k in range(3):
+    with library._leased(True, None):
+        with open(sys.argv[2], "a") as f: f.write(f"in {sys.argv[3]}\\n")
+        time.sleep(0.2)
+        with open(sys.argv[2], "a") as f: f.write(f"out {sys.argv[3]}\\n")
+"""
+
+
+def test_of_many_writers_on_a_storage_one_is_in_at_a_time(tmp_path):
+    log = tmp_path / "log"
+    writers = [subprocess.Popen([sys.executable, "-c", TURNS, f"file://{tmp_path}/lib", str(log), str(k)], stderr=subprocess.PIPE, text=True) for k in range(5)]
+    for w in writers: said = w.communicate(timeout=120)[1]; assert w.returncode == 0, said
+    words = [line.split() for line in log.read_text().splitlines()]
+    assert len(words) == 5 * 3 * 2
+    for came, went in zip(words[::2], words[1::2]): assert came[0] == "in" and went == ["out", came[1]], words
 
 
 def test_what_was_written_in_vain_is_swept_away(shelf, tmp_path):

@@ -9,7 +9,7 @@ __all__ = ['FORMAT', 'SUFFIXES', 'LibraryVideo', 'frame_rows', 'line_rows', 'vid
 # %% ../nbs/37_library.ipynb #d09f8fc5
 import html, io, os, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -159,6 +159,7 @@ class _Store:
 # %% ../nbs/37_library.ipynb #5152993a
 class _Turn(_Store):
     _lease = 600   # seconds after which a writer that has died no longer stands in the way on a storage
+    _settled = 2   # seconds after which a table is not made a second time: LanceDB does not rule out that two who make the same table both succeed
 
     def _await(self, take, wait, stop):
         "Call `take()` until it gives True: the library is ours to write to."
@@ -185,30 +186,48 @@ class _Turn(_Store):
 
     @contextmanager
     def _leased(self, wait, stop):
-        "Alone with a library on a storage: the table `writer` says who writes and until when; it is prolonged every minute."
+        "Alone with a library on a storage: the row of the table `writer` says who writes and until when; it is prolonged every minute."
         me, over = uuid.uuid4().hex, threading.Event()
         self._await(lambda: self._take(me), wait, stop)
+        def hold(seconds):
+            with suppress(OSError, RuntimeError, ValueError):   # out of reach for now: there are nine more minutes
+                self._turns().update(where=f"who = '{me}'", values={"until": time.time() + seconds})
         def prolong():
-            while not over.wait(60): self._db.open_table("writer").update(where=f"who = '{me}'", values={"until": time.time() + self._lease})
-        threading.Thread(target=prolong, daemon=True, name="vfr lease").start()
+            while not over.wait(60): hold(self._lease)
+        thread = threading.Thread(target=prolong, daemon=True, name="vfr lease")
+        thread.start()
         try: yield
         finally:
-            over.set()
-            self._db.drop_table("writer")
+            over.set(); thread.join()
+            hold(0)
+            with suppress(OSError, RuntimeError, ValueError): self._turns().optimize(cleanup_older_than=timedelta(hours=1))
 
     def _take(self, me):
         "Whether the library is ours to write to now."
+        now = time.time()
+        with _plainly(self.path):
+            who, until = self._turn()
+            if until > now: return False
+            self._turns().update(where=f"who = '{who}' and until <= {now}", values={"who": me, "until": now + self._lease})   # for one of us only
+            if not who: time.sleep(self._settled)
+            return self._turn()[0] == me
+
+    def _turn(self):
+        "(who writes or wrote last, until when)"
+        row = self._turns().to_arrow().to_pylist()[0]
+        return row["who"], row["until"]
+
+    def _turns(self):
+        "The table `writer`, made if need be."
         import pyarrow as pa
-        mine = pa.table({"who": [me], "until": [time.time() + self._lease]})
-        try: self._db.create_table("writer", mine)   # fails where it is there
-        except (OSError, RuntimeError, ValueError) as e:
-            with _plainly(self.path):
-                if not self._has("writer"): raise e
-                held = self._db.open_table("writer").to_arrow().to_pylist()
-            if held and held[0]["until"] > time.time(): return False
-            self._db.drop_table("writer")
-            return self._take(me)
-        return self._db.open_table("writer").to_arrow()["who"].to_pylist() == [me]
+        failures = (OSError, RuntimeError, ValueError)
+        try: return self._db.open_table("writer")
+        except failures: pass
+        try: self._db.create_table("writer", pa.table({"who": [""], "until": [0.0]}))
+        except failures as e:
+            try: return self._db.open_table("writer")   # somebody was faster
+            except failures: raise e from None
+        return self._db.open_table("writer")
 
 # %% ../nbs/37_library.ipynb #c3turn02
 class _Writer(_Turn):
