@@ -1,5 +1,5 @@
 "What the tests share."
-import os, subprocess, sys
+import os, shutil, subprocess, sys
 from pathlib import Path
 
 root, bin = Path(__file__).parent.parent, Path(sys.executable).parent
@@ -19,4 +19,14 @@ def four_films(folder):
     for k, picture in enumerate((data.coffee(), data.chelsea(), data.rocket(), data.astronaut())):
         make_clip(folder / f"film {k}.mp4", [(Image.fromarray(picture), 20 + 10 * k)], fps=4, size=(320, 180), options={"g": "8", "preset": "veryfast"})
     (folder / "film 0.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\nGrind the beans.\n")
+    return folder
+
+
+def fresh_cache(folder):
+    "An empty cache folder, but for the choice of the fastest engine, which takes seconds to measure; returns it."
+    from vfr_lib.clips import cache_folder
+    from vfr_lib.serving import serve
+    serve().engine
+    folder.mkdir(parents=True)
+    if (known := cache_folder() / "engines.json").is_file(): shutil.copy(known, folder)   # PyTorch alone: nothing to choose
     return folder

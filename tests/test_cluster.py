@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import bin, command, four_films
+from helpers import bin, command, four_films, fresh_cache
 from ray_nodes import QUICK, Nodes, _kill, can_hide
 
 from vfr_lib.clips import make_clip
@@ -64,7 +64,7 @@ def cluster(tmp_path_factory, private):
     "Two nodes with a processor each; the second does not see the folder `private`, where the system can do that."
     site = tmp_path_factory.mktemp("site")
     (site / "sitecustomize.py").write_text(SITE)
-    with Nodes(env={"PYTHONPATH": str(site), "VFR_CACHE": str(tmp_path_factory.mktemp("cache"))}) as nodes:
+    with Nodes(env={"PYTHONPATH": str(site), "VFR_CACHE": str(fresh_cache(tmp_path_factory.mktemp("cache") / "cache"))}) as nodes:
         nodes.add(hidden=private if can_hide() else None)
         yield nodes
 
@@ -241,7 +241,7 @@ def test_a_worker_and_then_a_node_are_killed(shelf, one, tmp_path):
     site, rng = tmp_path / "site", random.Random()
     site.mkdir()
     (site / "sitecustomize.py").write_text(SITE)
-    with Nodes(env={"PYTHONPATH": str(site), "VFR_CACHE": str(tmp_path / "cache"), "SLOW": "0.1"}) as nodes:
+    with Nodes(env={"PYTHONPATH": str(site), "VFR_CACHE": str(fresh_cache(tmp_path / "cache")), "SLOW": "0.1"}) as nodes:
         second = nodes.add()
         p = subprocess.Popen(sharing(tmp_path / "many", shelf, nodes.address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         try:

@@ -1,15 +1,29 @@
 "Notebooks, package and README agree, every notebook runs, and nothing heavy is imported too early."
-import shutil, subprocess, sys
+import os, shutil, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from helpers import command, root
 
-notebooks = sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+ALONE = ("26_serving", "30_embedding", "36_bench", "38_search_bench", "40_monitor", "45_cluster", "46_scale_bench", "embedding", "frames", "pipeline", "startup")   # they measure, or use all cores anyway
+notebooks = sorted((p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts), key=lambda p: (p.stem in ALONE, p))
+
+
+def run(notebook, **env): return command("nbdev_test", "--path", notebook, "--n_workers", "0", cwd=root, timeout=600, env={**os.environ, **env})
+
+
+@pytest.fixture(scope="module")
+def two_at_a_time(request):
+    "What comes of the notebooks that measure nothing, {path: a future}: each has one core."
+    chosen = [i.callspec.params["notebook"] for i in request.session.items if i.name.startswith("test_notebook_runs")]
+    pool = ThreadPoolExecutor(2)
+    yield {n: pool.submit(run, n, OMP_NUM_THREADS="1") for n in chosen if n.stem not in ALONE}
+    pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("notebook", notebooks, ids=str)
-def test_notebook_runs(notebook):
-    r = command("nbdev_test", "--path", notebook, "--n_workers", "0", cwd=root, timeout=600)
+def test_notebook_runs(notebook, two_at_a_time):
+    r = two_at_a_time[notebook].result() if notebook in two_at_a_time else run(notebook)
     assert r.returncode == 0, r.stdout[-4000:] + r.stderr[-4000:]
 
 

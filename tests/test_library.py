@@ -3,7 +3,7 @@ import os, random, signal, subprocess, sys, time
 
 import numpy as np
 import pytest
-from helpers import bin, four_films
+from helpers import bin, four_films, fresh_cache
 
 from vfr_lib.core import VfrError
 from vfr_lib.library import Library
@@ -40,14 +40,14 @@ def whole(lib, expected):
 
 def test_killed_twenty_times(shelf, tmp_path, record_property):
     began = time.monotonic()
-    undisturbed = adding(tmp_path / "reference", shelf, tmp_path / "reference cache")
+    undisturbed = adding(tmp_path / "reference", shelf, fresh_cache(tmp_path / "reference cache"))
     assert undisturbed.wait(120) == 0, undisturbed.communicate()
     long, reference = time.monotonic() - began, Library(tmp_path / "reference")
     expected = {v.title: v.frames for v in reference.videos}
     assert len(expected) == 4
     rng, kills, caught, finished = random.Random(6), 0, 0, 0
     while kills < 20:
-        lib, cache = tmp_path / f"lib {kills}", tmp_path / f"cache {kills}"
+        lib, cache = tmp_path / f"lib {kills}", fresh_cache(tmp_path / f"cache {kills}")
         before = 0
         while kills < 20:
             process = adding(lib, shelf, cache)
