@@ -132,36 +132,23 @@ def test_a_video_that_brings_down_its_workers_is_set_aside(cluster, shelf, tmp_p
     assert_no_orphans(Library(tmp_path / "lib"))
 
 
-def test_the_coordinator_is_killed(cluster, shelf, one, tmp_path):
-    p = subprocess.Popen(sharing(tmp_path / "lib", shelf, cluster.address), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    try:
-        for _ in range(3): assert p.stdout.readline(), "it ended before it could be killed"
-    finally: _kill(p.pid)
-    assert p.wait(30) == -signal.SIGKILL
-    library = Library(tmp_path / "lib", create=False)
-    before = {v.id for v in library.videos}
-    assert len(before) < 4 and (not before or library._load() is not None)   # it opens, and holds whole videos alone
-    r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
-    assert r.returncode == 0 and f"{4 - len(before)} video" in r.stdout and r.stdout.count("is there already") == len(before), r
-    assert_same(one, Library(tmp_path / "lib"))
-    assert_no_orphans(library)
-
-
 def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
     for k in range(5): make_clip(tmp_path / f"{k}.mp4", [(("red", "blue", "green", "white", "black")[k], 3)])
-    running, most, looked_at = set(), 0, set()
+    running, most, looked_at, change = set(), 0, set(), threading.Condition()
     with PracticeServer(tmp_path) as server:
-        serve, lock = server._serve, threading.Lock()
+        serve = server._serve
         def counted(handler, body):
             nonlocal most
-            me = object()
-            with lock: running.add(me); most = max(most, len(running)) if body else most
-            try:
-                if handler.path in looked_at: time.sleep(1.5)   # a worker asks, after the coordinator has
+            with change:
+                of_worker, me = handler.path in looked_at, object()   # which asks after the coordinator has
                 looked_at.add(handler.path)
+                if of_worker: running.add(me); most = max(most, len(running)); change.notify_all()
+                if of_worker: change.wait_for(lambda: most > 1, 10)   # until another one comes; once two were there, ...
+            try:
+                if of_worker: time.sleep(0.5)   # ... long enough to be met by a third
                 return serve(handler, body)
             finally:
-                with lock: running.discard(me)
+                with change: running.discard(me)
         server._serve = counted
         r = vfr("add", tmp_path / "lib", *(server.url(f"{k}.mp4") for k in range(5)), "--ray", cluster.address)
         assert r.returncode == 0 and "5 videos added" in r.stdout, r
@@ -215,6 +202,21 @@ def test_another_version(cluster, shelf, tmp_path):
     try: r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
     finally: pretend(version("ray"), mine)
     assert r.returncode == 2 and "runs Ray 2.9.3 on Python 3.8.1" in r.stderr and f"on Python {mine}" in r.stderr and r.stderr.count("\n") == 1, r
+
+
+def test_the_coordinator_is_killed(cluster, shelf, one, tmp_path):
+    p = subprocess.Popen(sharing(tmp_path / "lib", shelf, cluster.address), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    try:
+        for _ in range(3): assert p.stdout.readline(), "it ended before it could be killed"
+    finally: _kill(p.pid)
+    assert p.wait(30) == -signal.SIGKILL
+    library = Library(tmp_path / "lib", create=False)
+    before = {v.id for v in library.videos}
+    assert len(before) < 4 and (not before or library._load() is not None)   # it opens, and holds whole videos alone
+    r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
+    assert r.returncode == 0 and f"{4 - len(before)} video" in r.stdout and r.stdout.count("is there already") == len(before), r
+    assert_same(one, Library(tmp_path / "lib"))
+    assert_no_orphans(library)
 
 
 @pytest.mark.parametrize("address, said", [("127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1"), ("ray://127.0.0.1:10001", "address for Ray's client"), ("film.mp4", "must come last"), ("WEB", "is not a Ray cluster")])

@@ -104,6 +104,7 @@ def _ray():
     "The `ray` module, silent; VfrError where the extra is not installed."
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")   # it would report home
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_DATA_AUTOSCALING_REQUEST_EXPIRE_TIME_S", "40")   # what a coordinator that was killed had reserved is free again after 40 s, not 3 min
     unwanted = "rfc3987_syntax" not in sys.modules and sys.modules.setdefault("rfc3987_syntax", None) is None   # see `_quick_start`
     try: import ray, ray.data, lance, lance_ray.fragment
     except ImportError as e: raise VfrError(f"--ray needs Ray and lance-ray ({e}): pip install \"vfr_lib[scale]\"", "install") from None
