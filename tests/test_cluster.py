@@ -142,8 +142,9 @@ def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
             with change:
                 of_worker, me = handler.path in looked_at, object()   # which asks after the coordinator has
                 looked_at.add(handler.path)
-                if of_worker: running.add(me); most = max(most, len(running)); change.notify_all()
-                if of_worker: change.wait_for(lambda: most > 1, 10)   # until another one comes; once two were there, ...
+                if of_worker:
+                    running.add(me); most = max(most, len(running)); change.notify_all()
+                    change.wait_for(lambda: most > 1, 10)   # until another one comes; once two were there, ...
             try:
                 if of_worker: time.sleep(0.5)   # ... long enough to be met by a third
                 return serve(handler, body)

@@ -83,11 +83,13 @@ def video_rows(rows): # dicts; `null` may be an array, `added` is now
     return pa.Table.from_pylist([row(r) for r in rows], _schemas(1)["videos"])
 
 # %% ../nbs/37_library.ipynb #4393ef79
+_FAILURES = OSError, RuntimeError, ValueError   # what the store raises
+
 @contextmanager
 def _plainly(path):
     "Errors of the store as VfrErrors."
     try: yield
-    except (OSError, RuntimeError, ValueError, ImportError) as e:
+    except (*_FAILURES, ImportError) as e:
         if isinstance(e, VfrError): raise
         said = str(e)
         if "No space left" in said or getattr(e, "errno", None) == 28: raise VfrError(f"{path}: the disk is full; nothing was lost, make room and run it again", "disk") from e
@@ -190,7 +192,7 @@ class _Turn(_Store):
         me, over = uuid.uuid4().hex, threading.Event()
         self._await(lambda: self._take(me), wait, stop)
         def hold(seconds):
-            with suppress(OSError, RuntimeError, ValueError):   # out of reach for now: there are nine more minutes
+            with suppress(*_FAILURES):   # out of reach for now: there are nine more minutes
                 self._turns().update(where=f"who = '{me}'", values={"until": time.time() + seconds})
         def prolong():
             while not over.wait(60): hold(self._lease)
@@ -200,7 +202,7 @@ class _Turn(_Store):
         finally:
             over.set(); thread.join()
             hold(0)
-            with suppress(OSError, RuntimeError, ValueError): self._turns().optimize(cleanup_older_than=timedelta(hours=1))
+            with suppress(*_FAILURES): self._turns().optimize(cleanup_older_than=timedelta(hours=1))
 
     def _take(self, me):
         "Whether the library is ours to write to now."
@@ -220,13 +222,12 @@ class _Turn(_Store):
     def _turns(self):
         "The table `writer`, made if need be."
         import pyarrow as pa
-        failures = (OSError, RuntimeError, ValueError)
         try: return self._db.open_table("writer")
-        except failures: pass
+        except _FAILURES: pass
         try: self._db.create_table("writer", pa.table({"who": [""], "until": [0.0]}))
-        except failures as e:
+        except _FAILURES as e:
             try: return self._db.open_table("writer")   # somebody was faster
-            except failures: raise e from None
+            except _FAILURES: raise e from None
         return self._db.open_table("writer")
 
 # %% ../nbs/37_library.ipynb #c3turn02
