@@ -53,11 +53,11 @@ def _checked(path):
 
 # %% ../nbs/11_frames.ipynb #87f7bc5b
 def _beside(work, stop):
-    "What `work` gives, which runs in another thread: FFmpeg hears no Ctrl-C and no `stop` before it comes back."
-    if stop is None and threading.current_thread() is not threading.main_thread(): return work()
-    out = []
+    "What `work` gives, which is called with the seconds it may take; what takes longer runs in another thread: FFmpeg hears no Ctrl-C and no `stop` before it comes back."
+    try: return work(0.5)
+    except av.ExitError: out = []
     def run():
-        try: out.append((work(), None))
+        try: out.append((work(30), None))
         except BaseException as e: out.append((None, e))
     thread = threading.Thread(target=run, daemon=True, name="vfr open")
     thread.start()
@@ -79,7 +79,7 @@ def _container(path, stop=None):
             except UnicodeEncodeError:   # bytes that are no text cannot be named to FFmpeg
                 handle = os.open(p, os.O_RDONLY)
                 address = f"/dev/fd/{handle}"
-        container = _beside(lambda: av.open(f"file:{address}", options=_safe, metadata_errors="replace", timeout=(30, None)), stop)
+        container = _beside(lambda seconds: av.open(f"file:{address}", options=_safe, metadata_errors="replace", timeout=(seconds, None)), stop)
     except (av.FFmpegError, OSError) as e:
         if handle is not None: os.close(handle)
         raise VfrError(_unopened(p, e)) from None
@@ -126,11 +126,11 @@ def _open(path, stop=None):
 
 # %% ../nbs/11_frames.ipynb #a40ee1bf
 class _Aspect:
-    "Decodes packets; every frame whose pixels are no squares gets their width over height as `opaque`."
+    "Decodes packets; a frame that is not shown as it is stored gets [width of its pixels over their height, how it is turned] as `opaque`."
     def __init__(self, container, stream):
         self.codec, said = stream.codec_context, _sane(stream.sample_aspect_ratio)
         self.fixed = container.format.name.startswith(("mov", "matroska"))   # elsewhere the codec says it, and may change its mind on the way
-        self.now, self.before, self.since = said, said, -1 << 62
+        self.now, self.before, self.since, self.rotation, self.turns = said, said, -1 << 62, None, _upright
 
     def decode(self, packet):
         if packet is None:
@@ -139,10 +139,13 @@ class _Aspect:
         else: frames = packet.decode()
         if not self.fixed and (new := self.codec.sample_aspect_ratio) and (new := _sane(new)) != self.now:
             self.before, self.now, self.since = self.now, new, -1 << 62 if packet is None or packet.pts is None else packet.pts
-        if self.now != 1 or self.before != 1:
-            for f in frames:
-                if (ratio := self.now if f.pts is None or f.pts >= self.since else self.before) != 1: f.opaque = [ratio]   # a list for each: PyAV tells them apart by their address
+        for f in frames: self.mark(f)
         return frames
+
+    def mark(self, f):
+        ratio = self.now if f.pts is None or f.pts >= self.since else self.before
+        if f.rotation != self.rotation: self.rotation, self.turns = f.rotation, _turns(f)   # rarely: a frame whose side data was read lives on until the garbage is collected
+        if ratio != 1 or self.turns != _upright: f.opaque = [ratio, self.turns]   # a list for each: PyAV tells them apart by their address
 
 def _sane(ratio):
     "An aspect ratio of pixels as a Fraction, 1 where it is missing or absurd."
@@ -168,27 +171,29 @@ def _decoded(packets, tape, aspect, damage, path):
             else: yield f
 
 # %% ../nbs/11_frames.ipynb #386da8d9
+_upright = (False, False, False)
+
 def _turns(frame):
     "How the stored picture is turned to be shown: (whether rows become columns, then mirrored left and right, then upside down)."
     side = frame.side_data.get("DISPLAYMATRIX")
-    if side is None: return False, False, False
+    if side is None: return _upright
     a, b, _, c, d = np.frombuffer(bytes(side), np.int32, 5).tolist()   # x' = ax + cy, y' = bx + dy
     if abs(a) + abs(d) >= abs(b) + abs(c): return False, a < 0, d < 0   # of an odd angle, the nearest quarter
     return True, c < 0, b < 0
 
 def _shown(frame, width=None):
     "(width, height) of the stored picture once its pixels are squares; `width` scales it down to that many pixels as shown."
-    w, h = frame.width, frame.height
-    square = max(1, round(w * (frame.opaque or [1])[0]))
+    w, h, (ratio, turns) = frame.width, frame.height, frame.opaque or (1, _upright)
+    square = max(1, round(w * ratio))
     if square * h <= MOST_PIXELS: w = square
-    across = h if width and _turns(frame)[0] else w
+    across = h if turns[0] else w
     return (max(1, w * width // across), max(1, h * width // across)) if width and across > width else (w, h)
 
 def _picture(frame, width=None):
     "RGB uint8 array of a PyAV frame, turned the way it is shown; `width` scales it down to that many pixels."
     w, h = _shown(frame, width)
     scale = {} if (w, h) == (frame.width, frame.height) else dict(width=w, height=h, interpolation="AREA" if w <= frame.width else "BICUBIC")
-    image, (swap, mirror, over) = frame.to_ndarray(format="rgb24", **scale), _turns(frame)
+    image, (swap, mirror, over) = frame.to_ndarray(format="rgb24", **scale), (frame.opaque or (1, _upright))[1]
     if not (swap or mirror or over): return image
     if swap: image = image.transpose(1, 0, 2)
     return np.ascontiguousarray(image[::-1 if over else 1, ::-1 if mirror else 1])
@@ -405,7 +410,7 @@ def probe(path): # a video file
         fps, codec = stream.average_rate, stream.codec_context.name
         first = next(_decoded(((None, p) for p in container.demux(stream)), None, _Aspect(container, stream), [], path), None)
         if first is None: raise _no_frames(path, codec)
-        (w, h), (swap, *_), timecode, index = _shown(first), _turns(first), _timecode(container, stream, first), stream.index
+        (w, h), (swap, *_), timecode, index = _shown(first), (first.opaque or (1, _upright))[1], _timecode(container, stream, first), stream.index
         mended = not _seeks_well(path, container) and len(_tape(path).clock) > 1
     turn = round(first.rotation / 90) * 90 % 360
     return VideoInfo(str(local_path(path)), *((h, w) if swap else (w, h)), float(end), fps and float(fps), codec, turn, float(zero), first.format.name, index, timecode, mended)
@@ -702,13 +707,12 @@ class Sampler:
             for i, packet in p.clock.packets(container, stream, self.stop) if chosen else ():
                 if i is not None and i > last: return
                 if i not in chosen: continue
-                try: frames = [*aspect.decode(packet), *codec.decode(None)]
-                except av.FFmpegError: frames = []
-                codec.flush_buffers()
+                try: frames = [*aspect.decode(packet), *aspect.decode(None)]
+                except av.FFmpegError:
+                    frames = []
+                    codec.flush_buffers()
                 for f in frames:
-                    if f.pts == chosen[i] and f.key_frame and not f.is_corrupt:
-                        if aspect.now != 1: f.opaque = [aspect.now]
-                        yield _frame(_placed(f, p.clock, p.tick, p.zero), self.width)
+                    if f.pts == chosen[i] and f.key_frame and not f.is_corrupt: yield _frame(_placed(f, p.clock, p.tick, p.zero), self.width)
 
 # %% ../nbs/11_frames.ipynb #eb544d68
 def open_video(video, # a path, an http(s) link, or `sample`
