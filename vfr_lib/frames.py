@@ -29,9 +29,8 @@ _formats = """mov,matroska,mpegts,mpegtsraw,mpeg,avi,flv,live_flv,kux,ogg,asf,as
 webp,jpegxl_anim,h264,hevc,vvc,evc,av1,obu,mpegvideo,m4v,h261,h263,vc1,vc1test,cavsvideo,avs2,avs3,dirac,dnxhd,apv,yuv4mpegpipe,mjpeg,mjpeg_2000,smjpeg,ipu,vivo,viv,v210,v210x,rawvideo,
 rpl,roq,bink,smk,film_cpk,thp,cdxl,cine,r3d,ser,4xm,c93,ea,flic,filmstrip,idcin,ipmovie,wc3movie,xmv,vmd,usm,bethsoftvid,siff,mm,anm,yop,rl2,jv,bfi,hnm,amv,dxa,dsicin,tiertexseq,sol,moflex,
 mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3,dts,ape,wv,tta,au,voc,3dostr,xa,mpc,mpc8""".replace("\n", "")
-_safe = dict(protocol_whitelist="file", format_whitelist=_formats)
-
 MOST_PIXELS = 8192 * 4320   # of a picture: what is larger would fill the memory
+_safe = dict(protocol_whitelist="file", format_whitelist=_formats, max_pixels=str(MOST_PIXELS))
 
 def local_path(path): # a path; `~` and `~user` are home folders, as in the shell
     "The path of a file as the system knows it; VfrError where it cannot be one."
@@ -237,10 +236,10 @@ def _declared_end(container, stream, zero, sure=False):
 
 def _timecode(container, stream, first):
     "The start timecode that the file, one of its streams or its first frame carries, or None."
-    for tags in (stream.metadata, container.metadata, *(s.metadata for s in container.streams), first.metadata):
-        for name, value in tags.items():
-            if name.lower() != "timecode" or not re.fullmatch(r"\d\d:\d\d:\d\d[:;.,]\d{2,3}", value.strip()): continue
-            if tags is not first.metadata or set(value) & set("123456789"): return value.strip()   # coders that know no timecode write 0 into the pictures
+    coded = first.metadata.get("timecode", "")
+    tags = [(k.lower(), v) for source in (stream, container, *container.streams) for k, v in source.metadata.items()]
+    said = [v.strip() for k, v in tags if k == "timecode"] + [coded] * bool(set(coded) & set("123456789"))   # coders that know no timecode write 0 into the pictures
+    return next((v for v in said if re.fullmatch(r"\d\d:\d\d:\d\d[:;.,]\d{2,3}", v)), None)
 
 # %% ../nbs/11_frames.ipynb #283e96e0
 class _Clock:
@@ -416,7 +415,7 @@ def probe(path): # a video file
     return VideoInfo(str(local_path(path)), *((h, w) if swap else (w, h)), float(end), fps and float(fps), codec, turn, float(zero), first.format.name, index, timecode, mended)
 
 def _no_frames(path, codec):
-    return VfrError(f"no frame of {path} ({codec}) could be decoded: the file is damaged, or its codec is missing here; convert it to H.264 first")
+    return VfrError(f"no frame of {path} ({codec}) could be decoded: the file is damaged, its pictures have more than {MOST_PIXELS:,} pixels, or its codec is missing here; convert it to H.264 first")
 
 # %% ../nbs/11_frames.ipynb #d23dcdad
 @dataclass(frozen=True)
