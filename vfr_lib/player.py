@@ -6,7 +6,7 @@
 __all__ = ['WEB', 'MediaServer', 'playable_copy', 'youtube_id', 'video_of', 'Player']
 
 # %% ../nbs/41_player.ipynb #3e0c627b
-import atexit, base64, itertools, mimetypes, os, re, secrets, subprocess, threading, weakref
+import atexit, base64, http.client, itertools, mimetypes, os, re, secrets, socket, stat, subprocess, threading, time, weakref
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,41 +24,128 @@ from .jobs import Job
 from .transcript import lines_of
 
 # %% ../nbs/41_player.ipynb #44fbe8a3
-class _Media(BaseHTTPRequestHandler):
-    protocol_version, timeout = "HTTP/1.1", 60
-    def log_message(self, *a): pass
-    def do_HEAD(self): self._answer(False)
-    def do_GET(self): self._answer(True)
-
-    def _answer(self, body):
-        port, path = self.server.server_address[1], self.server.files.get(self.path.partition("?")[0])
-        if self.headers.get("Host") not in (f"127.0.0.1:{port}", f"localhost:{port}") or path is None: return self.send_error(404)
-        try: file = open(path, "rb")
-        except OSError: return self.send_error(404)
-        with file:
-            size = os.fstat(file.fileno()).st_size
-            first, last, code = _range(self.headers.get("Range", ""), size)
-            headers = {"Content-Type": mimetypes.guess_type(path)[0] or "application/octet-stream", "Content-Length": str(last - first + 1), "Accept-Ranges": "bytes",
-                       "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-            if code != 200: headers["Content-Range"] = f"bytes {first}-{last}/{size}" if code == 206 else f"bytes */{size}"
-            self.send_response(code)
-            for k, v in headers.items(): self.send_header(k, v)
-            self.end_headers()
-            file.seek(first)
-            try:
-                while body and first <= last and (part := file.read(min(1 << 18, last - first + 1))):
-                    self.wfile.write(part)
-                    first += len(part)
-            except OSError: self.close_connection = True   # the browser went on to another part
+def _position(digits): return int(digits.lstrip("0")[:19] or 0)   # no file is as long as that
 
 def _range(wanted, size):
-    "(first, last, status) of a Range header; several ranges or nonsense get the whole, as RFC 9110 allows."
-    m = re.fullmatch(r"bytes=(\d*)-(\d*)", wanted.strip())
-    if not m or not (m[1] or m[2]): return 0, size - 1, 200
-    first, last = (int(m[1]), min(int(m[2] or size), size - 1)) if m[1] else (max(size - int(m[2]), 0), size - 1)
-    return (first, last, 206) if first <= last else (0, -1, 416)
+    "(first, last, status) of a Range header."
+    m, whole, none = re.fullmatch(r"bytes=[ \t,]*([0-9]*)-([0-9]*)[ \t,]*", wanted.strip(" \t"), re.I), (0, size - 1, 200), (0, -1, 416)
+    if not m or not (m[1] or m[2]): return whole
+    first, last = map(_position, m.groups())
+    if not m[1]: return none if not last else (max(size - last, 0), size - 1, 206) if size else whole
+    if m[2] and last < first: return whole
+    return (first, min(last, size - 1) if m[2] else size - 1, 206) if first < size else none
+
+def _regular(path):
+    "The file opened for reading, if it is still a file and no link to another one; OSError where it is not."
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if stat.S_ISREG(os.fstat(handle).st_mode): return open(handle, "rb")
+    os.close(handle)
+    raise OSError(f"{path} is not a plain file")
+
+class _Head:
+    "The lines of a request's head, up to so many bytes."
+    def __init__(self, file, most): self._file, self._left = file, most
+    def close(self): self._file.close()
+    def readline(self, size):
+        if self._left <= 0: raise http.client.HTTPException("too long")   # answered with 431
+        line = self._file.readline(min(size, self._left))
+        self._left -= len(line)
+        return line
+
+# %% ../nbs/41_player.ipynb #34af0d62
+class _Media(BaseHTTPRequestHandler):
+    protocol_version, timeout = "HTTP/1.1", 60   # seconds for 256 KiB
+    def log_message(self, *a): pass
+    def version_string(self): return "vfr"
+    def do_HEAD(self): self._answer(False)
+    def do_GET(self): self._answer(True)
+    def do_POST(self): self.send_error(405)
+    do_PUT = do_DELETE = do_OPTIONS = do_PATCH = do_TRACE = do_POST
+
+    def handle_one_request(self):
+        self._file = getattr(self, "_file", self.rfile)
+        self.rfile = _Head(self._file, 1 << 14)
+        self.server.since[self.connection] = time.monotonic()
+        super().handle_one_request()
+
+    def send_error(self, code, *a):
+        self.send_response(code)
+        if code == 405: self.send_header("Allow", "GET, HEAD")
+        for k in ("Connection", "Content-Length"): self.send_header(k, "close" if k == "Connection" else "0")
+        self.end_headers()
+
+    def _answer(self, body):
+        self.server.since.pop(self.connection, None)   # the whole head is here
+        hosts, said = self.headers.get_all("Host", []), self.headers.get
+        if len(hosts) != 1 or self.request_version == "HTTP/0.9" or said("Content-Length", "0") != "0" or said("Transfer-Encoding"): return self.send_error(400)
+        if hosts[0].lower() not in self.server.names: return self.send_error(404)
+        try: file = _regular(self.server.files[self.path.partition("?")[0]])
+        except (KeyError, OSError, ValueError): return self.send_error(404)
+        with file: self._send(file, body)
+
+    def _send(self, file, body):
+        before, said = os.fstat(file.fileno()), self.headers.get
+        size, tag, ranges = before.st_size, f'"{before.st_mtime_ns:x}-{before.st_size:x}"', self.headers.get_all("Range", [])
+        usable = body and len(ranges) == 1 and said("If-Range", tag) == tag
+        first, last, code = _range(ranges[0] if usable else "", size)
+        kind, origin = mimetypes.guess_type(self.path.partition("?")[0])[0] or "", said("Origin", "")
+        headers = {"Content-Type": kind if kind.startswith(("video/", "audio/")) else "application/octet-stream", "Content-Length": last - first + 1, "Accept-Ranges": "bytes", "ETag": tag,
+                   "Cross-Origin-Resource-Policy": "cross-origin", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Vary": "Origin"}
+        if re.fullmatch(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", origin): headers["Access-Control-Allow-Origin"] = origin
+        if code != 200: headers["Content-Range"] = f"bytes {first}-{last}/{size}" if code == 206 else f"bytes */{size}"
+        self.send_response(code)
+        for k, v in headers.items(): self.send_header(k, str(v))
+        self.end_headers()
+        file.seek(first)
+        try:
+            while body and first <= last and self._same(file, before) and (part := file.read(min(1 << 18, last - first + 1))):
+                self.wfile.write(part)
+                first += len(part)
+        except OSError: pass   # the browser went on to another part
+        if body and first <= last: self.close_connection = True
+
+    def _same(self, file, before):
+        "Whether the file is what it was, or longer."
+        now = os.fstat(file.fileno())
+        return now.st_size > before.st_size or (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
 
 # %% ../nbs/41_player.ipynb #1d2932d8
+class _Server(ThreadingHTTPServer):
+    "So many connections at once and no more; whoever does not say what is wanted in time makes room."
+    daemon_threads, request_queue_size, most, patience = True, 64, 64, 15   # `patience`: seconds in which the head of a request has to arrive
+    def __init__(self):
+        self.files, self.open, self.since = {}, set(), {}   # `since` when a connection is waited for
+        super().__init__(("127.0.0.1", 0), _Media)
+        self.names = [f"{name}:{self.server_address[1]}" for name in ("127.0.0.1", "localhost")]
+
+    def handle_error(self, *a): pass   # a browser that went away
+
+    def get_request(self):
+        try: return super().get_request()
+        except OSError: time.sleep(0.1); raise   # no descriptor left: it does not help to ask again at once
+
+    def process_request(self, request, address):
+        self.open.add(request)
+        if len(self.open) > self.most: self.shutdown_request(request)
+        else: super().process_request(request, address)
+
+    def shutdown_request(self, request):
+        self.open.discard(request); self.since.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self):   # twice a second, and after each new connection
+        late = time.monotonic() - self.patience
+        for request, since in list(self.since.items()):
+            if since < late: self._end(request)
+
+    def _end(self, request):
+        try: request.shutdown(socket.SHUT_RDWR)   # its thread wakes up and ends
+        except OSError: pass
+
+    def server_close(self):
+        super().server_close()
+        for request in list(self.open): self._end(request)
+
 class MediaServer:
     "Hands out registered files on 127.0.0.1, each at a random address, with Range. `MediaServer.one()` is the process's own."
     _one, _lock = None, threading.Lock()
@@ -70,9 +157,11 @@ class MediaServer:
             return cls._one
 
     def __init__(self):
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Media)
-        self._server.daemon_threads, self._server.files, self._server.handle_error = True, {}, lambda *a: None
+        self._server = _Server()
         threading.Thread(target=self._server.serve_forever, daemon=True, name="vfr media").start()
+
+    def __len__(self): return len(self._server.files)
+    def __bool__(self): return True
 
     def register(self, path): # a file
         "The address at which this machine's browsers find the file."
@@ -80,8 +169,15 @@ class MediaServer:
         self._server.files[place] = str(Path(path).resolve())
         return f"http://127.0.0.1:{self._server.server_address[1]}{place}"
 
-    def forget(self, url): self._server.files.pop(urlsplit(url).path, None)
-    def close(self): self._server.shutdown(); self._server.server_close()
+    def forget(self, url): # from `register`
+        "Hand out this file no more."
+        self._server.files.pop(urlsplit(url).path, None)
+
+    def close(self):
+        "End the server, its connections and its threads."
+        self._server.shutdown(); self._server.server_close()
+        with self._lock:
+            if MediaServer._one is self: MediaServer._one = None; atexit.unregister(self.close)
 
 # %% ../nbs/41_player.ipynb #1e8cfa70
 def playable_copy(path, # a video file

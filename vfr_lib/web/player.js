@@ -39,8 +39,9 @@ function fileMedia(model, parent, on) {
     if (!src) return;
     if (src.startsWith("bytes:")) return inPieces();
     if (!model.get("ours")) { v.src = src; return; }
-    let there = false;
-    try { there = (await fetch(src, { method: "HEAD" })).ok; } catch { /* another machine, or a closed door */ }
+    const reached = mode => fetch(src, { method: "HEAD", mode }).then(r => r.ok || r.type === "opaque", () => null);   // null: another machine, a closed door, or a page that may show but not read
+    let there = await reached("cors");
+    if (there === null && await reached("no-cors")) { there = true; v.removeAttribute("crossorigin"); }
     if (mine !== loads) return;
     if (there) v.src = src;
     else if (model.get("chunks")) inPieces();
