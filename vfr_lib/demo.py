@@ -26,7 +26,7 @@ from .frames import open_video, probe
 from .jobs import Job
 from .moments import check_search, curve_of, moments_of
 from .monitor import Monitor, face, to_json
-from .player import WEB, Player
+from .player import WEB, Player, close_parts
 from .serving import serve
 from .transcript import lines_of
 
@@ -292,10 +292,14 @@ def _place(text):
     if text.lower().startswith("file://"): return url2pathname(urlsplit(text).path)
     return text if "://" in text else os.path.expanduser(text)
 
+_warming = threading.Lock()
+
 def _warm(encoder):
     "Load the encoder while the user still types; what goes wrong will be said when it is needed."
+    if not _warming.acquire(blocking=False): return   # another demo is at it
     try: serve(encoder).encode_images([np.zeros((224, 224, 3), np.uint8)])
     except Exception: pass
+    finally: _warming.release()
 
 class Demo(_Display):
     "The demo as a widget: `search` is its Go button, `wait` stays until the answer is there."
@@ -328,6 +332,16 @@ class Demo(_Display):
         "Stay here until the search is over: for scripts; in a notebook the panel refreshes itself."
         try: return self.job and self.job.wait(timeout)
         except Exception: return None   # it is said in the panel
+
+    def close(self):
+        "End what is going on and leave nothing behind: no widget, no file with the server, no vectors in memory."
+        if self.job: self.job.cancel()
+        if self.player: self.player.close()
+        close_parts(self)
+        self._known = Known()
+        super().close()
+
+    def __del__(self): pass   # the registry holds it until it is closed or the interpreter ends
 
 # %% ../nbs/42_demo.ipynb #05223dc1
 def demo(video="", # path, link, or `sample`, to begin with
