@@ -6,7 +6,8 @@
 __all__ = ['WEB', 'MediaServer', 'playable_copy', 'close_parts', 'youtube_id', 'video_of', 'Player']
 
 # %% ../nbs/41_player.ipynb #3e0c627b
-import atexit, base64, http.client, itertools, mimetypes, os, re, secrets, socket, stat, subprocess, threading, time, weakref
+import atexit, base64, http.client, itertools, mimetypes, os, re, secrets, socket, stat, threading, time, weakref
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,11 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 import anywidget, traitlets
 from ipywidgets import Widget
 
-from .cache import file_digest
+from .cache import file_digest, sweep, unfinished
 from .clips import cache_folder, sample_clip
-from .core import Moments, VfrError, p_text, to_jpeg, write_whole
-from .download import ffmpeg, is_link
-from .export import link_at
+from .core import Moments, VfrError, p_text, to_jpeg
+from .download import is_link
+from .export import ffmpeg_input, link_at, run_ffmpeg
 from .frames import probe
 from .jobs import Job
 from .transcript import lines_of
@@ -191,37 +192,16 @@ def playable_copy(path, # a video file
     plain = info.codec == "h264" and info.pixels in ("yuv420p", "yuvj420p")
     video = ["-c:v", "copy"] if plain else ["-vf", "scale=trunc(min(iw\\,1280)/2)*2:-2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p",
                                             "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-video_track_timescale", "90000"]
-    with write_whole(copy) as tmp:
-        _run_ffmpeg(["-i", f"file:{Path(path).absolute()}", "-map", "0:v:0", "-map", "0:a:0?", *video, "-c:a", "aac", "-ac", "2", "-movflags", "+faststart", str(tmp)],
-                    path, info.duration, progress, stop)
+    with unfinished(copy) as part:
+        run_ffmpeg([*ffmpeg_input(path), "-map", f"0:{info.stream}", "-map", "0:a:0?", *video, "-c:a", "aac", "-ac", "2", "-movflags", "+faststart", "-f", "mp4", part], path, stop,
+                   progress and (lambda done: progress(min(done, info.duration), info.duration)), _new_ffmpeg())
     return str(copy)
 
 def _new_ffmpeg():
     "Path of the ffmpeg that imageio-ffmpeg carries, which knows `-fps_mode`; the system's may be older than that (5.1)."
     import imageio_ffmpeg
     try: return imageio_ffmpeg.get_ffmpeg_exe()
-    except RuntimeError: return ffmpeg()   # it carries none for this kind of machine
-
-def _run_ffmpeg(args, path, duration, progress, stop):
-    command = [_new_ffmpeg(), "-v", "error", "-nostdin", "-y", "-progress", "pipe:1", *args]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, errors="replace") as p:
-        said = []
-        reader = threading.Thread(target=lambda: said.extend(p.stderr), daemon=True); reader.start()
-        ended = threading.Event()
-        if stop is not None: threading.Thread(target=_kill_on, args=(p, stop, ended), daemon=True).start()
-        try:
-            for line in p.stdout:
-                name, _, value = line.strip().partition("=")
-                if name == "out_time_us" and value.isdigit() and progress: progress(min(int(value) / 1e6, duration), duration)
-        except BaseException: p.kill(); raise
-        finally: ended.set()
-    reader.join(timeout=2)
-    if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
-    if p.returncode: raise VfrError(f"{path} could not be converted: {''.join(said).strip()[-300:] or f'ffmpeg ended with {p.returncode}'}")
-
-def _kill_on(process, stop, ended):
-    while not ended.is_set():
-        if stop.wait(0.1): return process.kill()
+    except RuntimeError: return None   # it carries none for this kind of machine
 
 # %% ../nbs/41_player.ipynb #4dffdcb2
 def close_parts(widget): # a widget
@@ -318,6 +298,15 @@ class _Film:
         return info
 
 # %% ../nbs/41_player.ipynb #a31c15cc
+@contextmanager
+def _until_exit(stop):
+    "If the process ends while the block runs, `stop` is set and the block may clean up."
+    done = threading.Event()
+    def end(): stop.set(); done.wait(2)
+    atexit.register(end)
+    try: yield
+    finally: done.set(); atexit.unregister(end)
+
 class _Served(_Shared):
     "What Python does for the browser: a file to play, in pieces if need be, and a copy if it does not play."
     job = None
@@ -359,7 +348,8 @@ class _Served(_Shared):
 
     def _start_copy(self):
         self.busy, path = True, self._path
-        def work(job): return playable_copy(path, lambda done, total: job.said.update(done=done, total=total), job.stop)
+        def work(job):
+            with _until_exit(job.stop): return playable_copy(path, lambda done, total: job.said.update(done=done, total=total), job.stop)
         def refresh(job):
             if not job.over: self.notice = f"Making a copy: {100 * job.said.get('done', 0) / (job.said.get('total') or 1):.0f} %"; return
             self.busy, self.notice = False, "" if job.error is None or getattr(job.error, "kind", "") == "cancelled" else str(job.error)
@@ -435,6 +425,7 @@ class Player(_Turning):
         super().__init__()
         self._piece, self._most, self._mode, self._numbers, self._path, self.job = piece, most, mode, itertools.count(1), None, None
         self.on_msg(self._told)
+        with suppress(VfrError): sweep(cache_folder("copies"))   # what an earlier process could not finish
         about, gone = (chapters, lines, heat, info), None
         try:
             if video is None and moments: gone = self._load_first([video_of(m, moments) for m in moments], *about)
