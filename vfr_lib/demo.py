@@ -19,7 +19,7 @@ import numpy as np
 
 from .calibration import background_of
 from .core import VfrError, hms, p_text, size_text, warn
-from .download import download, is_link
+from .download import as_link, download, is_link, public_link, without_secrets
 from .embedding import embed_stages
 from .export import to_csv
 from .frames import open_video, probe
@@ -80,6 +80,7 @@ def _opened(search, said, stop, count):
         count("received", p["received"], p["seconds"])
         said["download"] = p
     name, path = open_video(search.video, arriving, stop)
+    name = public_link(name)
     details = download(search.video, stop=stop) if is_link(search.video) else None   # it is there already: what its page said
     title = (details and details.title) or ("the sample" if search.video == "sample" else Path(path).name)
     return dict(name=name, path=path, details=details, title=str(title), source=(path, _stamp(path)), info=probe(path), lines=_lines(path, details))
@@ -173,6 +174,12 @@ def _link(name, text, data, kind):
     "A link that saves `data` as a file."
     return f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(data.encode()).decode()}">{text}</a>'
 
+def _place(text):
+    "What was pasted as a link or a path: quotes around it, `~` and file:// are understood."
+    text = text.strip().strip('"')
+    if text.lower().startswith("file://"): return url2pathname(urlsplit(text).path)
+    return text if "://" in text else os.path.expanduser(text)
+
 def _label(text): return dict(description=text, style=dict(description_width="64px"))
 
 # %% ../nbs/42_demo.ipynb #8918eb1c
@@ -180,7 +187,8 @@ class _Panel(w.VBox):
     "The form, and where things are shown."
     def __init__(self, video, query, top, every, encoder):
         wide = lambda grow: w.Layout(flex=f"{grow} 1 220px", width="auto", min_width="0")
-        self.video = w.Text(str(video), placeholder="YouTube link, or the path of a file", layout=wide(4), **_label("Video"))
+        self._links = {}   # public link -> the one that was given, which has a password or a token
+        self.video = w.Text(self._public(str(video)), placeholder="YouTube link, or the path of a file", layout=wide(4), **_label("Video"))
         self.sample = w.Button(description="Use the sample", tooltip="a clip of 25 seconds with five scenes, made on the spot", layout=w.Layout(width="auto"))
         self.query = w.Text(query, placeholder="what should be seen, e.g. a dog catches a frisbee", layout=wide(4), **_label("Look for"))
         self.top = w.BoundedIntText(top, min=1, max=50, tooltip="number of moments, at most", layout=w.Layout(width="140px"), **_label("Results"))
@@ -197,6 +205,13 @@ class _Panel(w.VBox):
         self.history.add_class("vd-history")
         super().__init__([w.HTML(_style), *rows, self.history, self.progress, self.status, self.message, self.heading, self.screen, self.below, self.figures])
         self.add_class("vfr-demo")
+
+    def _public(self, text):
+        "What the form shows for a video: what a link hides leaves the page, and is remembered here."
+        link = self._links.get(text) or as_link(_place(text))
+        if not link or public_link(link) == link: return text
+        self._links[public_link(link)] = link
+        return public_link(link)
 
     def say(self, text="", kind="alert"):
         "A message that is read out, as text."
@@ -259,12 +274,12 @@ class _Display(_Screen):
         self._remember(asked, bool(job.error))
         if job.error:
             self.tell("")
-            return self.say(trouble(job.error), "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
+            return self.say(without_secrets(trouble(job.error), asked.video), "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
         self.moments, self.report = job.value, said["report"]
         self.tell(f"{len(self.moments)} moment{'s' * (len(self.moments) != 1)} for “{asked.query}” in {self.report.seconds:.1f} s.")
         notes = ["; ".join(said["notes"]) + "."] if said.get("notes") else []
         if not self.moments.convincing: notes.append(_doubt(self.moments))
-        self.say(" ".join(notes), "note")
+        self.say(without_secrets(" ".join(notes), asked.video), "note")
 
     def _remember(self, asked, failed):
         "One button for each question that was answered, the newest first."
@@ -279,19 +294,13 @@ class _Display(_Screen):
     def _button(self, video, query, several):
         "The button of a question, always the same one."
         if (video, query) not in self._buttons:
-            b = self._buttons[video, query] = w.Button(tooltip=f"{query} — in {video}", icon="history")
+            b = self._buttons[video, query] = w.Button(tooltip=f"{query} — in {public_link(video)}", icon="history")
             b.on_click(lambda _: self.search(query, video))
-        b, text = self._buttons[video, query], f"{query} · {video.rstrip('/').rpartition('/')[2]}" if several else query
+        b, text = self._buttons[video, query], f"{query} · {public_link(video).rstrip('/').rpartition('/')[2]}" if several else query
         b.description, b.disabled = text if len(text) < 48 else text[:47] + "…", False
         return b
 
 # %% ../nbs/42_demo.ipynb #9bdb7caf
-def _place(text):
-    "What was pasted as a link or a path: quotes around it, `~` and file:// are understood."
-    text = text.strip().strip('"')
-    if text.lower().startswith("file://"): return url2pathname(urlsplit(text).path)
-    return text if "://" in text else os.path.expanduser(text)
-
 _warming = threading.Lock()
 
 def _warm(encoder):
@@ -316,9 +325,10 @@ class Demo(_Display):
     def search(self, query=None, video=None): # None takes what stands in the form
         "Begin the search of the form; returns at once. `wait` waits for the end."
         if self.job and not self.job.over: return
-        if video is not None: self.video.value = video
+        self.video.value = self._public(self.video.value if video is None else str(video))
         if query is not None: self.query.value = query
-        asked = Search(_place(self.video.value), self.query.value.strip(), self.top.value, self.every.value, self.encoder.value.strip() or "embedded")
+        place = _place(self.video.value)
+        asked = Search(self._links.get(place, place), self.query.value.strip(), self.top.value, self.every.value, self.encoder.value.strip() or "embedded")
         self.say()
         if not asked.video: return self.say("There is no video yet: paste a link or the path of a file, or use the sample.")
         if not asked.query: return self.say("Type what should be seen, e.g. a dog catches a frisbee.")

@@ -19,7 +19,7 @@ from ipywidgets import Widget
 from .cache import file_digest, sweep, unfinished
 from .clips import cache_folder, sample_clip
 from .core import Moments, VfrError, p_text, to_jpeg
-from .download import is_link
+from .download import as_link, is_link, public_link
 from .export import ffmpeg_input, link_at, run_ffmpeg
 from .frames import probe
 from .jobs import Job
@@ -244,7 +244,7 @@ def _card(m, level, film, title):
     alone = Moments([m]); alone.level = level
     picture = "" if m.image is None else "data:image/jpeg;base64," + base64.b64encode(to_jpeg(m.image, 280, 80)).decode()
     return dict(start=m.start, end=m.end, time=m.time, score=m.score, p="" if m.p_value is None else p_text(m.p_value), guess=not alone.convincing,
-                said=m.said or "", picture=picture, link=link_at(m.video, m.time) or "", film=film, title=title)
+                said=m.said or "", picture=picture, link=public_link(link_at(m.video, m.time) or ""), film=film, title=title)
 
 def _thin(times, scores, most=2000):
     "At most `most` points of a curve, the highest of each part."
@@ -254,8 +254,9 @@ def _thin(times, scores, most=2000):
 
 def youtube_id(link): # anything
     "The id of a YouTube video, or None."
-    if not is_link(link): return None
-    parts = urlsplit(str(link))
+    link = as_link(link)
+    if not link: return None
+    parts = urlsplit(link)
     host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
     if host == "youtu.be": found = parts.path.strip("/").split("/")[0]
     elif host in ("youtube.com", "youtube-nocookie.com", "music.youtube.com"):
@@ -285,14 +286,18 @@ class _Film:
         if not self.video: raise VfrError("there is no video: give a path or a link")
         if not isinstance(self.video, (str, os.PathLike)): raise VfrError(f"{self.video!r} is not a video: give a path, an http(s) link, or 'sample'")
         text = os.fspath(self.video)
-        self.link = text if is_link(text) else None
+        self.link = as_link(text)
         file = "" if self.link else os.path.realpath(sample_clip() if text == "sample" else os.path.expanduser(text))
         self.key = youtube_id(text) or self.link or file   # the same for all names of one video
-        self.title = self.title or (f"{urlsplit(text).hostname}{urlsplit(text).path}" if self.link else os.path.basename(file))
+        self.title = self.title or (public_link(self.link).partition("://")[2].partition("?")[0] if self.link else os.path.basename(file))
 
     def open(self, info=None): # what `probe` says, where it was asked already
         "What `probe` says of the file, None of a link; VfrError where it cannot be opened."
-        if self.link: self.lines = self.lines or []; return None
+        if self.link:
+            secret = public_link(self.link) != self.link and not youtube_id(self.link)
+            if secret: raise VfrError(f"{public_link(self.link)} is a link with a password or a token, which the page would show: give the file, Player(download(link).path)", "url")
+            self.lines = self.lines or []
+            return None
         if info is None: info = probe(sample_clip() if self.video == "sample" else os.path.expanduser(self.video))
         if self.lines is None: self.lines = lines_of(info.path)[0]
         return info
