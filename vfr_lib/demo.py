@@ -377,9 +377,9 @@ def demo_notebook(folder=None): # the folder to work in; None leaves it to Jupyt
     return dict(cells=cells, metadata=dict(kernelspec=dict(name="python3", display_name="Python 3", language="python")), nbformat=4, nbformat_minor=5)
 
 def _stay(command, env):
-    "Run a server, wait for its end and return its exit status; who ends us (SIGTERM) ends the server, too."
-    def leave(*_): raise SystemExit(143)
-    before = signal.signal(signal.SIGTERM, leave)
+    "Run a server, wait for its end and return its exit status; who ends us (SIGTERM, a terminal that is closed) ends the server, too."
+    def leave(number, _): raise SystemExit(128 + number)
+    before = {s: signal.signal(s, leave) for s in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))}
     server = subprocess.Popen(command, env=env)
     try:
         while True:
@@ -388,7 +388,7 @@ def _stay(command, env):
     finally:
         server.terminate()
         server.wait()
-        signal.signal(signal.SIGTERM, before)
+        for s, handler in before.items(): signal.signal(s, handler)
 
 def launch(app=False, # the demo alone, instead of JupyterLab
            args=()): # more arguments for the server
@@ -398,6 +398,7 @@ def launch(app=False, # the demo alone, instead of JupyterLab
         if app:
             path = Path(tmp) / "vfr-demo.ipynb"
             path.write_text(json.dumps(demo_notebook(os.getcwd())))
+            env["TMPDIR"] = tmp   # what the server leaves goes with it
             command = [sys.executable, "-m", "voila", str(path), "--token", "--VoilaConfiguration.show_tracebacks=False", *args]
         else:
             path = Path("vfr-demo.ipynb")

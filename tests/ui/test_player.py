@@ -9,17 +9,22 @@ tube = """<script>let t = 0, on = false; window.onmessage = e => { const m = JSO
   const tell = () => parent.postMessage(JSON.stringify({ event: 'infoDelivery', info: { currentTime: t, duration: 212, playerState: 2 } }), '*');</script>"""
 
 
-@pytest.fixture
-def notebook(browser, lab, videos, request):
-    "A notebook with an empty `box` on its page."
-    name = request.node.name
-    (videos / f"{name}.ipynb").write_text(notebook_of("import vfr_lib as vfr, ipywidgets as w\nfrom vfr_lib.core import Moment, Moments\nbox = w.VBox(); box"))
-    with opened(browser, name) as page:
+@pytest.fixture(scope="module")
+def opened_notebook(browser, lab, videos):
+    (videos / "players.ipynb").write_text(notebook_of("import vfr_lib as vfr, ipywidgets as w\nfrom vfr_lib.core import Moment, Moments\nbox = w.VBox(); box"))
+    with opened(browser, "players") as page:
         page.route("https://www.youtube.com/**", lambda route: route.fulfill(content_type="text/html", body=tube))
         nb = Notebook(page, lab)
-        nb.open(f"{name}.ipynb")
+        nb.open("players.ipynb")
         yield nb
         nb.close()
+
+
+@pytest.fixture
+def notebook(opened_notebook):
+    "A notebook with an empty `box` on its page."
+    yield opened_notebook
+    opened_notebook.run("box.children = []; p.close()")
 
 
 def shows(page, length, time=0, n=0):
