@@ -26,7 +26,7 @@ from .frames import open_video, probe
 from .jobs import Job
 from .moments import check_search, curve_of, moments_of
 from .monitor import Monitor, face, to_json
-from .player import WEB, Player, close_parts
+from .player import WEB, Player, close_parts, plain
 from .serving import serve
 from .transcript import lines_of
 
@@ -172,7 +172,7 @@ _style = f"<style>{(WEB / 'demo.css').read_text('utf-8')}</style>"
 
 def _link(name, text, data, kind):
     "A link that saves `data` as a file."
-    return f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(data.encode()).decode()}">{text}</a>'
+    return f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(data.encode(errors="replace")).decode()}">{text}</a>'
 
 def _place(text):
     "What was pasted as a link or a path: quotes around it, `~` and file:// are understood."
@@ -208,19 +208,20 @@ class _Panel(w.VBox):
 
     def _public(self, text):
         "What the form shows for a video: what a link hides leaves the page, and is remembered here."
-        link = self._links.get(text) or as_link(_place(text))
-        if not link or public_link(link) == link: return text
-        self._links[public_link(link)] = link
-        return public_link(link)
+        given = self._links.get(text, text)
+        link = as_link(_place(given))
+        shown = plain(public_link(link) if link and public_link(link) != link else given)
+        if shown != given: self._links[shown] = link or given
+        return shown
 
     def say(self, text="", kind="alert"):
         "A message that is read out, as text."
         role = "alert" if kind == "alert" else "note"
-        self.message.value = f'<p class="vd-{kind}" role="{role}">{html.escape(text)}</p>' if text else ""
+        self.message.value = f'<p class="vd-{kind}" role="{role}">{html.escape(plain(text))}</p>' if text else ""
 
     def tell(self, text):
         "The state in a few words, for eyes and screen readers; written only when it changes."
-        value = f'<p role="status">{html.escape(text)}</p>' if text else ""
+        value = f'<p role="status">{html.escape(plain(text))}</p>' if text else ""
         if self.status.value != value: self.status.value = value
 
 # %% ../nbs/42_demo.ipynb #060a68cc
@@ -234,7 +235,7 @@ class _Screen(_Panel):
         if self.player is None: self.player = Player(said["path"], **about)
         else: self.player.load(said["path"], **about)
         self.screen.children, self._source = [self.player], said["source"]
-        self.heading.value = f"<h3>{html.escape(said['title'])}</h3>"
+        self.heading.value = f"<h3>{html.escape(plain(said['title']))}</h3>"
 
     def _show(self, moments):
         "Show moments that may still get better; the last ones are gone to."
@@ -294,10 +295,10 @@ class _Display(_Screen):
     def _button(self, video, query, several):
         "The button of a question, always the same one."
         if (video, query) not in self._buttons:
-            b = self._buttons[video, query] = w.Button(tooltip=f"{query} — in {public_link(video)}", icon="history")
+            b = self._buttons[video, query] = w.Button(tooltip=plain(f"{query} — in {public_link(video)}"), icon="history")
             b.on_click(lambda _: self.search(query, video))
         b, text = self._buttons[video, query], f"{query} · {public_link(video).rstrip('/').rpartition('/')[2]}" if several else query
-        b.description, b.disabled = text if len(text) < 48 else text[:47] + "…", False
+        b.description, b.disabled = plain(text if len(text) < 48 else text[:47] + "…"), False
         return b
 
 # %% ../nbs/42_demo.ipynb #9bdb7caf
