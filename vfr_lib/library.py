@@ -489,6 +489,7 @@ class _Searcher(_Reader):
         seen, look = self._seen(query, max(top, 20) if said else top, chosen, level, exact)
         heard = self._heard(query, chosen) if said and isinstance(query, str) else []
         best = _fused(seen, heard, look, level)[:top]
+        answer.files = {r["link"]: r["path"] for r in rows if r["link"]}
         answer.extend(self._with_pictures(best) if pictures else [f.moment for f in best])
         return answer
 
