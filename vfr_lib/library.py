@@ -7,7 +7,7 @@ __all__ = ['FORMAT', 'PAUSE', 'SUFFIXES', 'LibraryVideo', 'frame_rows', 'line_ro
            'lines_with_words', 'identity_of', 'Added', 'scan', 'Library', 'build_index']
 
 # %% ../nbs/37_library.ipynb #d09f8fc5
-import html, io, os, threading, time, uuid
+import html, io, os, re, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -136,8 +136,12 @@ def _plainly(path):
         raise VfrError(f"{path} is damaged, or not readable as a library ({said.split(', /')[0].splitlines()[0][:120] if said else type(e).__name__}): put back a copy of it, or make it anew with vfr add", "damaged") from e
 
 def identity_of(encoder): # as `serve` gives it
-    "What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine that computes."
-    return f"{encoder.digest} {sorted(vars(encoder.config).items())}" if hasattr(encoder, "digest") else str(encoder.identity())
+    "What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine that computes; VfrError where an encoder does not say."
+    if hasattr(encoder, "digest"): return f"{encoder.digest} {sorted(vars(encoder.config).items())}"
+    who = encoder.identity()
+    if who in (None, "") or re.search(r" at 0x[0-9a-fA-F]+>", str(who)):   # that of an object is another one each time
+        raise VfrError(f"the encoder {encoder.name!r} does not say which it is, its identity() gives {str(who)!r}: let it return a text that changes whenever its vectors could, e.g. a digest of its weights")
+    return str(who)
 
 # %% ../nbs/37_library.ipynb #4094be11
 class _Store:
@@ -146,7 +150,7 @@ class _Store:
         text = os.fspath(path)
         if not text.strip(): raise VfrError(f"{path!r} is not a place for a library: give the name of a folder")
         self._local = "://" not in text
-        self.path, self._given, self._served, self._connection = str(Path(text).expanduser().absolute()) if self._local else text, encoder, None, None
+        self.path, self._given, self._served, self._connection = os.path.abspath(os.path.expanduser(text)) if self._local else text, encoder, None, None
         if every is not None: check_step(every)
         if self._local: self._check_folder(create)
         about = self._about()
@@ -191,7 +195,10 @@ class _Store:
         if self._served is None:
             about = self._about()
             served = serve(self._given if self._given is not None else about["encoder"] if about else "embedded")
-            if about and identity_of(served) != about["identity"]:
+            who = identity_of(served)
+            if about and about["identity"] in (None, "", "None"):
+                raise VfrError(f"{self.path} was made with an encoder that did not say which it was, so nobody can tell whether {served.name!r} is the same: add the videos to a new library")
+            if about and who != about["identity"]:
                 raise VfrError(f"{self.path} was made with the encoder {about['encoder']!r} (as it was then), not with {served.name!r}: vectors of two encoders cannot be compared; open it with the one that made it, or add the videos to a new library")
             self._served = served
         return self._served
@@ -349,9 +356,20 @@ class Added:
                           *(f"  added {v.title}  {hms(v.duration)}" for v in self.added), *(f"  skipped {given}: {why}" for given, why in self.skipped)])
 
 def _files(root):
-    "The videos below a folder, and the files that are something else."
-    found = sorted(p for p in Path(root).rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(root).parts))
-    return [p for p in found if p.suffix.lower() in SUFFIXES], [p for p in found if p.suffix.lower() not in SUFFIXES | {".vtt", ".srt", ".ass"}]
+    "The videos below a folder, and [(path, why)] of what is something else; links to folders are followed, no folder is read twice."
+    films, others, seen = [], [], set()
+    cannot = lambda e: others.append((e.filename, f"cannot be read ({e.strerror})"))
+    for folder, inside, names in os.walk(root, onerror=cannot, followlinks=True):
+        s = os.stat(folder)
+        again = (s.st_dev, s.st_ino) in seen or "about.lance" in inside   # a loop of links, or a library
+        seen.add((s.st_dev, s.st_ino))
+        inside[:] = [] if again else sorted(name for name in inside if not name.startswith("."))
+        for path in () if again else (Path(folder, name) for name in names if not name.startswith(".")):
+            suffix = path.suffix.lower()
+            if not path.is_file(): others.append((path, "is a link to nothing" if path.is_symlink() else "is not a plain file"))
+            elif suffix in SUFFIXES: films.append(path)
+            elif suffix not in (".vtt", ".srt", ".ass", ".ssa"): others.append((path, "its name does not end like a video's"))
+    return sorted(films), sorted(others, key=lambda other: str(other[0]))
 
 def _within(lines, said, path, end):
     "The lines (and where they come from) that belong to a video that ends at `end` seconds."
@@ -388,10 +406,10 @@ class _Adder(_Writer):
         if not isinstance(given, (str, os.PathLike)) or not os.fspath(given).strip(): raise VfrError(f"{given!r} is not a video: give a path, a link or a folder")
         text = os.fspath(given)
         if is_link(text): return [(text, None)] if self._known(link=text) else playlist(text, stop=stop)
-        path = Path(text).expanduser()
+        path = Path(os.path.expanduser(text))
         if not path.is_dir(): return [(text if text == "sample" else str(path), None)]
         films, others = _files(path)
-        report.skipped += [(str(p), "its name does not end like a video's") for p in others]
+        report.skipped += [(str(p), why) for p, why in others]
         if not films: raise VfrError(f"{path} holds no videos: none of {len(others)} files ends in {', '.join(sorted(SUFFIXES)[:4])} or the like")
         return [(str(p), None) for p in films]
 
@@ -513,7 +531,7 @@ class _Searcher(_Reader):
 
     def _named(self, name, rows):
         name = name.id if isinstance(name, LibraryVideo) else os.fspath(name)
-        same = lambda r: name in (r["id"], r["title"], r["link"], r["path"]) or (len(name) >= 8 and r["id"].startswith(name)) or (self._local and str(Path(name).expanduser().absolute()) == r["path"])
+        same = lambda r: name in (r["id"], r["title"], r["link"], r["path"]) or (len(name) >= 8 and r["id"].startswith(name)) or (self._local and os.path.abspath(os.path.expanduser(name)) == r["path"])
         found = [i for i, r in enumerate(rows) if same(r)]
         if not found: raise VfrError(f"{name!r} is not in {self.path}: vfr videos {self.path} lists what is")
         return found
