@@ -95,16 +95,17 @@ def assert_no_orphans(library):
 
 def assert_same(a, b):
     "Two libraries hold the same rows: keys exactly, vectors to a rounding of half precision."
-    key = lambda r: (r["video"], r.get("time", r.get("start")))
+    key = lambda r: (r["video"][:32], r.get("time", r.get("start")))   # each attempt has a key of its own, which begins with the video's id
     x, y = (sorted(rows(l, "frames"), key=key) for l in (a, b))
     assert [key(r) for r in x] == [key(r) for r in y]
     assert all(p["end"] == q["end"] and p["thumb"] == q["thumb"] for p, q in zip(x, y))
     assert np.allclose([p["vector"] for p in x], [q["vector"] for q in y], atol=1e-3) and np.allclose([p["usual"] for p in x], [q["usual"] for q in y], atol=1e-4)
-    assert sorted(rows(a, "lines"), key=key) == sorted(rows(b, "lines"), key=key)
+    x, y = (sorted(rows(l, "lines"), key=key) for l in (a, b))
+    assert [r | dict(video=key(r)) for r in x] == [r | dict(video=key(r)) for r in y]
     p, q = ({r["id"]: r for r in rows(l, "videos")} for l in (a, b))
     assert p.keys() == q.keys()
     for id in p:
-        assert {k: v for k, v in p[id].items() if k not in ("added", "null")} == {k: v for k, v in q[id].items() if k not in ("added", "null")}
+        assert {k: v for k, v in p[id].items() if k not in ("added", "null", "key")} == {k: v for k, v in q[id].items() if k not in ("added", "null", "key")}
         assert np.allclose(p[id]["null"], q[id]["null"], atol=1e-4)
 
 
@@ -163,7 +164,7 @@ def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
 def test_storage_that_is_not_a_folder(cluster, shelf, one, tmp_path):
     r = vfr("add", f"file://{tmp_path}/lib", *(f"file://{shelf}/film {k}.mp4".replace(" ", "%20") for k in range(4)), f"file://{tmp_path}/gone.mp4", "--every", "0.5", "--ray", cluster.address)
     assert r.returncode == 0 and "4 videos added, 1 skipped" in r.stdout and "gone.mp4 cannot be read" in r.stdout, r
-    there, here = (sorted((r["video"], r["time"]) for r in rows(l, "frames")) for l in (Library(f"file://{tmp_path}/lib"), one))
+    there, here = (sorted((r["video"][:32], r["time"]) for r in rows(l, "frames")) for l in (Library(f"file://{tmp_path}/lib"), one))
     assert there == here
 
 

@@ -24,7 +24,7 @@ from .core import VfrError, warn, write_whole
 from .download import download, forget, is_link
 from .embedding import _encoded, _looked_at, _width, ahead
 from .frames import Sampler, iter_frames, probe
-from .library import Added, _plainly, _within, frame_rows, line_rows, video_rows
+from .library import Added, _plainly, _within, frame_rows, line_rows
 from .serving import ServedEncoder, serve
 from .transcript import lines_of
 from .vectors import EMBEDDED, Encoder, EncoderConfig, to_squares
@@ -291,6 +291,7 @@ class _Job:
     register: object           # handle of the `_Register`
     tries: int
     home: str                  # address of the coordinator's machine
+    run: str                   # of this run: part of the keys under which rows lie, so that none meets those of another
 
     def prepare(self, image):
         "What is sent of a picture: the square that our own encoders take, or the picture itself."
@@ -457,10 +458,12 @@ def _write(batch, job):
 
 def _written(chunk, job):
     times, ends, _, thumbs = zip(*chunk.rows)
-    id, (usual, *tops) = chunk.task.id, chunk.tops
+    key, (usual, *tops) = f"{chunk.task.id}-{job.run}", chunk.tops
     lines = (chunk.closing or {}).pop("lines", [])
-    files = (_fragment(job, "frames", frame_rows(id, np.array(times), np.array(ends), usual, chunk.vectors, thumbs)), _fragment(job, "lines", line_rows(id, lines)) if lines else [])
+    files = (_fragment(job, "frames", frame_rows(key, np.array(times), np.array(ends), usual, chunk.vectors, thumbs)), _fragment(job, "lines", line_rows(key, lines)) if lines else [])
     return _Written(replace(chunk, rows=[], vectors=None, tops=tops), len(times), ends[-1] - times[0], len(lines), files)
+
+
 
 def _fragment(job, table, rows):
     from lance_ray.fragment import write_fragment
@@ -486,28 +489,30 @@ class _Collected:
     def fragments(self, table): # 0 for the frames, 1 for the lines
         return [f for _, p in sorted(self.parts.items()) for f in p.files[table]]
 
-    def row(self, background):
+    def row(self, background, run):
         "The video's row of the library."
         parts, task = self.parts.values(), self.task
         end, null = next(p for p in parts if p.chunk.closing), None
         if background: null = background.null(*(np.max(tops, 0) for tops in zip(*(p.chunk.tops for p in parts))))
-        return dict(id=task.id, title=task.title, link=task.link, lines=end.lines, frames=sum(p.frames for p in parts), **end.chunk.closing,
+        return dict(id=task.id, key=f"{task.id}-{run}", title=task.title, link=task.link, lines=end.lines, frames=sum(p.frames for p in parts), **end.chunk.closing,
                     poster=next(p.chunk.poster for p in parts if p.chunk.poster), background=background.digest if background else None, null=null)
 
 def _enter(library, videos):
     "Make whole videos, a list of (row, `_Collected`), part of the library: one entry for each table, the videos last."
     import lance
+    library.announce([row["key"] for row, _ in videos])
     with _plainly(library.path):
         for k, table in enumerate(("frames", "lines")):
             fragments, uri = [f for _, v in videos for f in v.fragments(k)], _uri(library.path, table)
             if fragments: lance.LanceDataset.commit(uri, lance.LanceOperation.Append(fragments), read_version=lance.dataset(uri).version)
-        library._table("videos").add(video_rows([row for row, _ in videos]))
+    library.enter([row for row, _ in videos])
 
 def _discard(library):
     "Delete files of the tables that no entry names: they were written in vain."
     import lance
+    long = timedelta(hours=1) if library._local else timedelta(days=7)   # on a storage those of a coordinator that sleeps may lie there, and its clock may be another
     with _plainly(library.path):
-        for table in ("frames", "lines"): lance.dataset(_uri(library.path, table)).cleanup_old_versions(older_than=timedelta(hours=1), delete_unverified=True)
+        for table in ("frames", "lines"): lance.dataset(_uri(library.path, table)).cleanup_old_versions(older_than=long, delete_unverified=True)
 
 # %% ../nbs/45_cluster.ipynb #303444bf
 def _pipeline(ray, tasks, job, cluster):
@@ -530,13 +535,13 @@ class _Run:
         self.library, self.cluster, self.report, self.stop = library, cluster, report, stop
         self.tell = progress or (lambda *a: None)
         self.background, self.ready, self.entered, self.lengths, self.done, self.began = background_of(library.encoder), [], {}, {}, 0., 0.
-        self.kind = None   # of the last failure
+        self.kind, self.run = None, uuid.uuid4().hex[:12]   # of the last failure; a name, see `_Job`
 
     def job(self, ray):
         e, c = self.library.encoder, self.cluster
         config = e.config if isinstance(getattr(e, "config", None), EncoderConfig) else None
         known = frozenset(v["id"] for v in self.library._rows("id"))
-        return _Job(self.library.every, known, self.library.path, _to_send(self.library), config, c.task_frames, _make_register(ray, c), c.tries, ray.util.get_node_ip_address())
+        return _Job(self.library.every, known, self.library.path, _to_send(self.library), config, c.task_frames, _make_register(ray, c), c.tries, ray.util.get_node_ip_address(), self.run)
 
     def wave(self, ray, tasks):
         "Run tasks to their end; returns those that have to be read from start to end instead."
@@ -585,7 +590,7 @@ class _Run:
         "Enter the whole videos that wait, in the order in which they were given."
         rows = []
         for item, video in sorted(self.ready, key=lambda r: r[0]):
-            row = video.row(self.background)
+            row = video.row(self.background, self.run)
             if row["id"] in self.entered: self.report.known(video.task.given, self.entered[row["id"]])
             else: self.entered[row["id"]] = row["title"]; rows.append((row, video))
         if rows: _enter(self.library, rows)
