@@ -134,7 +134,7 @@ def _seconds(text):
 @click.option("--encoder", metavar="NAME", help="'embedded', a folder, or a hub id; settled when the library is made.  [default: embedded]")
 @click.option("--no-wait", is_flag=True, help="Give up at once where another process is writing.")
 @click.option("--ray", "address", is_flag=False, flag_value="", metavar="[ADDRESS]", help="Share the work with Ray: on this machine, or on the cluster at ADDRESS (host:port, or auto); to be put last.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: added, skipped, encoded.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: added, replaced, captions, skipped, encoded.")
 def add(lib, videos, every, encoder, no_wait, address, as_json):
     "Add videos to the library in the folder LIB: paths, links, folders, playlists. What is there already is skipped."
     from dataclasses import asdict
@@ -142,7 +142,8 @@ def add(lib, videos, every, encoder, no_wait, address, as_json):
     bar = _Bar()
     try: report = Library(lib, encoder, None if every is None else _seconds(every)).add(*videos, progress=bar, wait=not no_wait, cluster=address)
     finally: bar.close()
-    if as_json: click.echo(json.dumps(dict(added=[asdict(v) for v in report.added], skipped=report.skipped, encoded=report.encoded), indent=1))
+    if as_json: click.echo(json.dumps(dict(added=[asdict(v) for v in report.added], replaced=[asdict(v) for v in report.replaced],
+                                           captions=report.captions, skipped=report.skipped, encoded=report.encoded), indent=1))
     else: click.echo("\n".join(_plain(line) for line in str(report).splitlines()))
 
 @app.command()

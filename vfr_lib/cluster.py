@@ -595,8 +595,9 @@ class _Run:
             else: self.entered[row["id"]] = row["title"]; rows.append((row, video))
         if rows: _enter(self.library, rows)
         self.ready = []
-        names = {row["id"] for row, _ in rows}
-        if rows: self.report.added += [v for v in self.library.videos if v.id in names]
+        names, instead = ({row["id"] for row, _ in rows if bool(row["instead"]) == old} for old in (False, True))
+        if names: self.report.added += [v for v in self.library.videos if v.id in names]
+        if instead: self.report.replaced += [v for v in self.library.videos if v.id in instead]
 
 # %% ../nbs/45_cluster.ipynb #e56c6116
 def add_on_cluster(library, # a `Library`
@@ -618,7 +619,7 @@ def add_on_cluster(library, # a `Library`
             run = _Run(library, cluster, report, progress, stop)
             try: _run_all(ray, run, tasks, cluster)
             finally: library._tidy(); _discard(library)
-    if len(videos) == len(items) == 1 and not report.added and run.kind not in (None, "known"): raise VfrError(report.skipped[-1][1], run.kind)
+    if len(videos) == len(items) == 1 and not (report.added or report.replaced) and run.kind not in (None, "known"): raise VfrError(report.skipped[-1][1], run.kind)
     return report
 
 def _expanded(library, given, report, stop):
