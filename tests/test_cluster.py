@@ -119,11 +119,17 @@ def test_the_rows_are_those_of_one_machine(cluster, shelf, one, tmp_path):
     assert_same(one, many)
     assert_no_orphans(many)
     assert many.search("grind beans", top=1)[0].evidence == "said" and many.search("a cat", top=1)[0].title == "film 1"
-    make_clip(tmp_path / "new.mp4", [("red", 4), ("blue", 4)])
-    again = vfr("add", tmp_path / "many", shelf, tmp_path / "new.mp4", "--ray", cluster.address, "--json")
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, color in (("cut", "red"), ("told", "blue")): make_clip(own / f"{name}.mp4", [(color, 4)], fps=2, size=(64, 36))
+    many.add(own)
+    for name in ("cut", "new"): make_clip(own / f"{name}.mp4", [("white", 4), (name == "cut" and "green" or "gray", 2)], fps=2, size=(64, 36))
+    (own / "told.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nA zebu.\n")
+    again = vfr("add", tmp_path / "many", shelf, own, "--ray", cluster.address, "--json")
     report = json.loads(again.stdout)
     assert [v["title"] for v in report["added"]] == ["new"] and sum("is there already" in why for _, why in report["skipped"]) == 4, again
-    assert len(many) == 5
+    assert [(v["title"], v["duration"]) for v in report["replaced"]] == [("cut", 6)] and report["captions"] == [[str(own / "told.mp4"), "captions added"]]
+    assert len(many) == 7 and many.search("zebu", top=1)[0].title == "told" and sum(v.frames for v in many.videos) == len(rows(many, "frames"))
 
 
 def test_a_video_that_brings_down_its_workers_is_set_aside(cluster, shelf, tmp_path):

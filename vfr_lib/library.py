@@ -45,8 +45,9 @@ def _schemas(dim):
                                  ("key", text), ("instead", pa.list_(text))])}   # the keys of what a video replaced
 
 def kept_path(path): # of a file
-    "An absolute path as text for a table: a byte that is no letter in UTF-8 becomes `//` and two hexadecimal digits."
-    return re.sub("[\udc80-\udcff]", lambda m: f"//{ord(m[0]) - 0xdc00:02x}", str(Path(path).absolute()))
+    "An absolute path as text for a table, read as UTF-8: a byte that is no letter becomes `//` and two hexadecimal digits."
+    text = os.fsencode(Path(path).absolute()).decode("utf-8", "surrogateescape")   # where the system's names are read otherwise, too
+    return re.sub("[\udc80-\udcff]", lambda m: f"//{ord(m[0]) - 0xdc00:02x}", text)
 
 def same_place(path, other): # two paths
     "Whether both lead to one file of one name."
@@ -54,7 +55,9 @@ def same_place(path, other): # two paths
 
 def path_kept(text): # as `kept_path` gives it
     "The path itself."
-    return re.sub("(?<=.)//([89a-f][0-9a-f])", lambda m: chr(0xdc00 + int(m[1], 16)), text) if "//" in text else text
+    if text.isascii() and "//" not in text: return text
+    text = re.sub("(?<=.)//([89a-f][0-9a-f])", lambda m: chr(0xdc00 + int(m[1], 16)), text)
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 @dataclass(frozen=True)
 class LibraryVideo:
@@ -553,7 +556,7 @@ class _Adder(_Sweeper):
         details = download(link, stop=stop) if link else None
         *_, frames = embed_stages(path, self.encoder, self.every, progress=lambda n, done, end: tell("frames", done, end), stop=stop, thumbs=True)
         lines, said = _within(*lines_of(path, details and details.captions), path, frames.end)
-        name = (details and details.title) or title or ("sample" if item == "sample" else Path(item).stem)
+        name = (details and details.title) or title or ("sample" if item == "sample" else os.fsencode(Path(item).stem).decode("utf-8", "replace"))
         row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines))
         self._write(row, frames, lines)
         report.encoded += frames.encoded
@@ -566,8 +569,9 @@ class _Adder(_Sweeper):
             with _plainly(self.path): self._table("videos").update(where=is_one_of("id", known["id"]), values={"path": kept_path(here)})
             known["path"], more = here, ", which had been moved here"
         old = [v for v in self._rows("id", "key", "title", "path") if v["id"] != known["id"] and same_place(v["path"], here)]
-        self.take_out(*(v["key"] for v in old))
-        if old: more += f", which replaced {old[0]['title']!r}"
+        if old:
+            self.take_out(*(v["key"] for v in old))
+            more += f", which replaced {old[0]['title']!r}"
         changed = None if link else self._new_captions(known, here)
         if changed: report.captions.append((item, changed))
         if more or not changed: report.known(item, known["title"], more)
