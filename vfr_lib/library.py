@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'SUFFIXES', 'LibraryVideo', 'new_key', 'frame_rows', 'line_rows', 'video_rows', 'is_one_of', 'identity_of',
-           'Added', 'scan', 'Library', 'build_index']
+           'check_columns', 'checked_about', 'check_videos', 'picture_of', 'name_of', 'choose_encoder',
+           'chosen_encoder', 'Added', 'scan', 'check_frames', 'Library', 'build_index']
 
 # %% ../nbs/37_library.ipynb #d09f8fc5
-import html, io, os, threading, time, uuid
+import hashlib, html, io, math, os, shlex, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,8 @@ from PIL import Image
 
 from .cache import file_digest
 from .calibration import background_of, p_value
-from .core import Moment, Moments, VfrError, hms, warn
+from .clips import cache_folder
+from .core import Moment, Moments, VfrError, hms, warn, write_whole
 from .download import download, is_link, playlist
 from .embedding import FrameVectors, embed_stages
 from .frames import check_step, open_video
@@ -27,6 +29,7 @@ from .moments import Curve, check_search, moments_of
 from .query import Query, picture_background
 from .serving import serve
 from .transcript import lines_of
+from .vectors import EMBEDDED
 
 # %% ../nbs/37_library.ipynb #cd6e1616
 FORMAT = 2   # of the tables below; since 2 the rows of a video lie under its `key`, before that under its id
@@ -115,19 +118,90 @@ def identity_of(encoder): # as `serve` gives it
     "What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine that computes."
     return f"{encoder.digest} {sorted(vars(encoder.config).items())}" if hasattr(encoder, "digest") else str(encoder.identity())
 
+# %% ../nbs/37_library.ipynb #6270ad90
+_LATER = {"key"}   # columns that libraries of before lack
+
+def check_columns(name, # of the table
+                  schema): # of the table that was found, a `pyarrow.Schema`
+    "ValueError where a table lacks a column of the library, or has it with another type."
+    import pyarrow as pa
+    for wanted in _schemas(1)[name]:
+        if wanted.name not in schema.names:
+            if wanted.name in _LATER: continue
+            raise ValueError(f"the table {name} has no column {wanted.name}")
+        found = schema.field(wanted.name).type
+        alike = pa.types.is_fixed_size_list(found) and found.value_type == pa.float16() if wanted.name == "vector" else found == wanted.type
+        if not alike: raise ValueError(f"the column {wanted.name} of the table {name} is of the type {str(found)[:40]}")
+
+def checked_about(about, # the row of the table `about`
+                  path): # of the library
+    "The row, if it can be true; VfrError where it is not, or where a newer vfr_lib wrote it."
+    format, dim, every = about["format"], about["dim"], about["every"]
+    if format is not None and format > FORMAT: raise VfrError(f"{path} was written by a newer vfr_lib (format {format}, this one reads {FORMAT}): pip install -U vfr_lib")
+    if format is None or format < 1: raise ValueError(f"its format is {format}")
+    if dim is None or not 0 < dim < 1 << 16: raise ValueError(f"its vectors have {dim} numbers")
+    if every is None or not 0 < every < math.inf: raise ValueError(f"it looks at one frame per {every} s")
+    if not about["encoder"] or about["identity"] is None: raise ValueError("it names no encoder")
+    return about
+
+def check_videos(rows): # of the videos table, a `pyarrow.Table` of some of its columns
+    "ValueError where a row is none that this library writes."
+    import pyarrow.compute as pc
+    for name in rows.column_names:
+        column = rows[name]
+        if name in ("id", "title", "path", "duration", "frames", "lines") and column.null_count: raise ValueError(f"a video has no {name}")
+        if name in ("duration", "frames", "lines") and not pc.all(pc.and_(pc.greater_equal(column, 0), pc.less(column, 1 << 40)), min_count=0).as_py():
+            raise ValueError(f"{name} of a video is {pc.min(column)}")
+
+def picture_of(jpeg, # the bytes of a thumbnail
+               most=1 << 22): # pixels
+    "A thumbnail as RGB uint8, (height, width, 3), or None where it is no JPEG, or too large for a thumbnail."
+    try:
+        with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+            return np.asarray(image.convert("RGB")) if image.width * image.height <= most else None
+    except Exception: return None   # what is wrong with a picture has many names
+
+# %% ../nbs/37_library.ipynb #77c3eef5
+def name_of(given, # an encoder, or its name, as for `serve`
+            served): # as `serve` gives it
+    "The name by which `serve` finds an encoder again, or None."
+    folder = getattr(served, "folder", None)
+    if folder is not None: return "embedded" if Path(folder) == EMBEDDED else str(Path(folder).expanduser().absolute())
+    return os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
+
+def _note(identity): return cache_folder("chosen") / hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+def choose_encoder(identity, # see `identity_of`
+                   name): # of the encoder, see `name_of`; without one nothing is noted
+    "Note that someone on this machine has chosen this encoder: libraries that were made with it open with it."
+    if name in (None, "embedded"): return
+    try:
+        note = _note(identity)
+        if not note.is_file() or note.read_text() != name:
+            with write_whole(note) as tmp: tmp.write_text(name)
+    except (VfrError, OSError, UnicodeError): return   # a cache that cannot be written: it has to be named each time
+
+def chosen_encoder(path, # of a library
+                   about): # what the library says of itself
+    "The name of the encoder to open a library with, the embedded one or one that was chosen on this machine; VfrError where only the library names it."
+    named = about["encoder"]
+    if named == "embedded" or named == str(EMBEDDED): return "embedded"
+    try: return _note(about["identity"]).read_text()
+    except (VfrError, OSError, UnicodeError): pass
+    raise VfrError(f"{path} asks for the encoder {named[:200]!r}, which nobody has chosen on this machine: if you trust whoever made it, name it once, --encoder {shlex.quote(named[:200])}", "encoder")
+
 # %% ../nbs/37_library.ipynb #4094be11
 class _Store:
     "The tables of a library, and who may write them."
     def __init__(self, path, encoder=None, every=None, create=True):
         text = os.fspath(path)
-        if not text.strip(): raise VfrError(f"{path!r} is not a place for a library: give the name of a folder")
+        if not text.strip() or "\0" in text: raise VfrError(f"{path!r} is not a place for a library: give the name of a folder")
         self._local = "://" not in text
         self.path, self._given, self._served, self._connection = str(Path(text).expanduser().absolute()) if self._local else text, encoder, None, None
         if every is not None: check_step(every)
         if self._local: self._check_folder(create)
         about = self._about()
         if about is None and not create: raise VfrError(f"there is no library at {self.path}: make one with vfr add {self.path} VIDEO")
-        if about and about["format"] > FORMAT: raise VfrError(f"{self.path} was written by a newer vfr_lib (format {about['format']}, this one reads {FORMAT}): pip install -U vfr_lib")
         if about and every is not None and float(every) != about["every"]:
             raise VfrError(f"{self.path} looks at one frame per {about['every']:g} s, not {float(every):g}: open it without `every`, or make another library")
         self.every = about["every"] if about else float(every or 1.0)
@@ -136,7 +210,8 @@ class _Store:
         p = Path(self.path)
         if p.exists() and not p.is_dir(): raise VfrError(f"{p} is a file: a library is a folder")
         if not p.exists() and not create: raise VfrError(f"there is no library at {p}: make one with vfr add {p} VIDEO")
-        strange = [] if not p.exists() else [c.name for c in p.iterdir() if c.name not in {f"{n}.lance" for n in _schemas(1)} | {".lock"}]
+        try: strange = [] if not p.exists() else [c.name for c in p.iterdir() if c.name not in {f"{n}.lance" for n in _schemas(1)} | {".lock"}]
+        except OSError as e: raise VfrError(f"{p} cannot be read ({e.strerror}): it needs the permission of whoever it belongs to", "disk") from None
         if strange and not (p / "about.lance").exists(): raise VfrError(f"{p} is not a library, it holds {strange[0]!r}: give an empty or a new folder")
 
     @property
@@ -149,31 +224,57 @@ class _Store:
 
     def _has(self, name):
         if self._local: return any((Path(self.path) / f"{name}.lance" / "_versions").glob("*.manifest"))   # a folder alone may have been left by one that was interrupted
-        return name in self._db.list_tables().tables
+        with _plainly(self.path): return name in self._db.list_tables().tables
 
     def _table(self, name):
         "A table, or None where it has not been made yet."
         if not self._has(name): return None
-        with _plainly(self.path): return self._db.open_table(name)
+        with _plainly(self.path):
+            table = self._db.open_table(name)
+            check_columns(name, table.schema)
+            return table
 
     def _about(self):
+        "What the library says of itself, a dict, or None where it has not been made yet."
         table = self._table("about")
-        with _plainly(self.path): rows = table.to_arrow().to_pylist() if table else []
-        return rows[0] if rows else None
+        if table is None:
+            if any(map(self._has, ("frames", "lines", "videos"))): raise VfrError(f"{self.path} is damaged: its table `about` is missing; put back a copy of it, or make it anew with vfr add", "damaged")
+            return None
+        with _plainly(self.path):
+            rows = table.search().limit(1).to_arrow().to_pylist()
+            return checked_about(rows[0], self.path) if rows else None
+
+# %% ../nbs/37_library.ipynb #2a6c42b0
+class _Encoding(_Store):
+    _made = None   # where the encoder was settled: what the library said of itself then
 
     @property
     def encoder(self):
-        "The encoder of the library, loaded when it is needed; VfrError where it is not the one that made it."
+        "The encoder of the library, loaded when it is needed; VfrError where it is not the one that made it, or nobody here has chosen it."
+        about = self._about() if self._served is None else None
         if self._served is None:
-            about = self._about()
-            served = serve(self._given if self._given is not None else about["encoder"] if about else "embedded")
-            if about and identity_of(served) != about["identity"]:
-                raise VfrError(f"{self.path} was made with the encoder {about['encoder']!r} (as it was then), not with {served.name!r}: vectors of two encoders cannot be compared; open it with the one that made it, or add the videos to a new library")
+            served = serve(self._given if self._given is not None else chosen_encoder(self.path, about) if about else "embedded")
+            if about: self._settle(served, about)
             self._served = served
         return self._served
 
+    def _settle(self, served, about):
+        "VfrError where an encoder is not the one that made the library; what was given here is chosen from now on."
+        if identity_of(served) != about["identity"]:
+            raise VfrError(f"{self.path} was made with the encoder {about['encoder'][:200]!r} (as it was then), not with {served.name!r}: vectors of two encoders cannot be compared; open it with the one that made it, or add the videos to a new library")
+        if served.dim != about["dim"]: raise VfrError(f"{self.path} is damaged: it says that its vectors have {about['dim']} numbers, those of its encoder have {served.dim}; put back a copy of it, or make it anew with vfr add", "damaged")
+        if self._given is not None: choose_encoder(about["identity"], name_of(self._given, served))
+        self._made = about
+
+    def _follow(self):
+        "Forget what was read of a library that was made anew at this place."
+        about = self._about()
+        if about is None and self._made: raise VfrError(f"there is no library at {self.path} any more: make one with vfr add {self.path} VIDEO")
+        if self._made and (about["identity"], about["dim"]) != (self._made["identity"], self._made["dim"]): self._served = self._made = self._held = None
+        if about: self.every = about["every"]
+
 # %% ../nbs/37_library.ipynb #5152993a
-class _Turn(_Store):
+class _Turn(_Encoding):
     _lease = 180   # seconds without a sign of life after which another may take the turn on a storage
     _settled = 2   # seconds after which a table is not made a second time: LanceDB does not rule out that two who make the same table both succeed
     _me = _lost = None   # who writes on a storage from here, and an Event that says that the turn has passed to another
@@ -280,25 +381,30 @@ class _Fence(_Turn):
 # %% ../nbs/37_library.ipynb #c3turn02
 class _Writer(_Fence):
     @contextmanager
-    def _writing(self, wait=True, stop=None, make=True):
-        "Alone with the tables, which are made if need be; with `make=False` they are taken as they are."
+    def _writing(self, wait=True, stop=None, encode=True, make=True):
+        "Alone with the tables, which are made if need be, unless `make=False`; with `encode=False` nobody asks for the encoder."
         with (self._locked if self._local else self._leased)(wait, stop):
-            if make: self._make_tables()
+            if make: self._make_tables(encode)
             yield
 
-    def _make_tables(self):
-        import pyarrow as pa
+    def _make_tables(self, encode=True):
         with _plainly(self.path):
-            if not self._about():
-                row = dict(format=FORMAT, encoder=str(getattr(self.encoder, "folder", None) or self._given) if self._given not in (None, "embedded") else "embedded",
-                           identity=identity_of(self.encoder), dim=self.encoder.dim, every=self.every)
-                self._new("about", pa.Table.from_pylist([row], _schemas(1)["about"]))
-            self.encoder   # refused before anything is written
-            for name, schema in _schemas(self.encoder.dim).items():
+            if not self._about(): self._begin()
+            self._follow()
+            if encode: self.encoder   # refused before anything is written
+            for name, schema in _schemas(self._about()["dim"]).items():
                 if not self._has(name): self._new(name, schema.empty_table())
             self._renew()
             self._make_indices()
         self._sweep()
+
+    def _begin(self):
+        "Settle the encoder of a new library."
+        import pyarrow as pa
+        encoder = self.encoder
+        row = dict(format=FORMAT, encoder=name_of(self._given or "embedded", encoder) or encoder.name, identity=identity_of(encoder), dim=encoder.dim, every=self.every)
+        self._new("about", pa.Table.from_pylist([row], _schemas(1)["about"]))
+        self._settle(encoder, row)
 
     def _renew(self):
         "Bring the tables of an older format up to this one."
@@ -355,11 +461,16 @@ class _Sweeper(_Writer):
         table = self._table("videos")
         if table is None: return []
         with _plainly(self.path):
-            there = [c for c in dict.fromkeys([*columns, "id", "added"]) if c != "key" or "key" in table.schema.names]
-            rows = [r for r in table.search().select(there).limit(None).to_arrow().to_pylist() if r["added"]]
+            there = dict.fromkeys([*columns, *(["id"] if "key" in columns else []), "added"])
+            rows = table.search().select([c for c in there if c in table.schema.names]).limit(None).to_arrow()
+            rows = rows.filter(rows["added"].is_valid())   # the others are announcements
+            check_videos(rows)
+        rows = sorted(rows.to_pylist(), key=_age)
         if "key" in columns: rows = [r | dict(key=r.get("key") or r["id"]) for r in rows]
-        rows = sorted(rows, key=_age)
-        return list({r["id"]: r for r in reversed(rows)}.values())[::-1] if len({r["id"] for r in rows}) < len(rows) else rows
+        for r in rows:
+            if len(r.get("title", "")) > 1000: r["title"] = r["title"][:1000] + "…"
+        if "id" not in there or len(first := {r["id"]: r for r in reversed(rows)}) == len(rows): return rows
+        return list(first.values())[::-1]   # two have written the same at the same time
 
 # %% ../nbs/37_library.ipynb #56382252
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}   # of files that count as videos in a folder
@@ -495,7 +606,17 @@ def scan(vectors, # float16 (n, dim), one block of memory
 def _nulls(rows, background):
     "How high the background sentences come in each video, or None where one of them was measured with another background."
     if background is None or any(r["background"] != background.digest for r in rows): return None
-    return np.array([r["null"] for r in rows], np.float32).reshape(len(rows), len(background.sentences))
+    nulls = np.array([r["null"] for r in rows], np.float32).reshape(len(rows), len(background.sentences))
+    if not np.isfinite(nulls).all(): raise ValueError("what was measured of a video is no number")
+    return nulls
+
+def check_frames(found, # rows of the frames table without their thumbnails, a `pyarrow.Table`
+                 dim): # of the vectors
+    "ValueError where times are none, or vectors have another size."
+    if found.schema.field("vector").type.list_size != dim: raise ValueError(f"its vectors have not {dim} numbers")
+    if any(found[name].null_count for name in found.column_names): raise ValueError("a frame is not whole")
+    times, ends, usual = (found[name].to_numpy() for name in ("time", "end", "usual"))
+    if not (np.isfinite(times) & np.isfinite(ends) & np.isfinite(usual) & (times >= 0) & (ends >= times)).all(): raise ValueError("a frame has a time that is none")
 
 class _Reader(_Adder):
     memory = None   # bytes that vectors may take in memory; None takes half of what is free
@@ -504,13 +625,14 @@ class _Reader(_Adder):
     def _load(self):
         "What is in the library now, in memory; read again only where something has changed."
         table, frames = self._table("videos"), self._table("frames")
-        if table is None or frames is None: return None
+        if table is None: return None
+        if frames is None: raise VfrError(f"{self.path} is damaged: its table `frames` is missing; vfr check {self.path} says more", "damaged")
         with _plainly(self.path):
-            state = table.version, table.count_rows()
+            state = table.version, table.search().select(["added"]).limit(None).to_arrow()["added"].to_pylist()   # a library made anew may have come as far
             if self._held and self._held.state == state: return self._held
             rows = self._rows("key", "title", "link", "path", "duration", "frames", "background", "null")
             found = frames.search().select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
-        self._held = self._arranged(state, rows, found)
+            self._held = self._arranged(state, rows, found)
         return self._held
 
     def _arranged(self, state, rows, found):
@@ -526,7 +648,8 @@ class _Reader(_Adder):
             sort = sort[which[sort] < len(rows)]
         pick = (lambda a: a) if sort is None else (lambda a: a[sort])
         starts = np.searchsorted(pick(which), np.arange(len(rows) + 1))
-        if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]: raise VfrError(f"{self.path} is damaged: frames are missing; put back a copy of it, or make it anew with vfr add", "damaged")
+        if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]: raise VfrError(f"{self.path} is damaged: frames are missing; vfr check {self.path} says of which video, and --repair removes it, so that vfr add reads it again", "damaged")
+        check_frames(found, self.encoder.dim)
         vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1)
         return _Memory(state, rows, starts, np.ascontiguousarray(pick(vectors)), pick(column("usual")), pick(times), pick(column("end")), _nulls(rows, background_of(self.encoder)))
 
@@ -559,6 +682,7 @@ class _Searcher(_Reader):
                pictures=True, # thumbnails of the best frames
                exact=False): # look into the files for the cuts at which moments begin and end
         "The best moments of all videos: `Moments`, best first."
+        self._follow()
         check_search(query, top, self.every, level)
         answer = Moments()
         answer.level = level
@@ -588,7 +712,7 @@ class _Seer(_Searcher):
         "The best `_Found` by sight, best first, and a function that looks at a given time."
         everything = self._fits()
         m = self._load() if everything else self._candidates(query, max(50, 10 * top), ids)
-        nulls = m.nulls if everything else _nulls([r for r in self._rows("key", "background", "null") if r["key"] in set(ids)], background_of(self.encoder))
+        with _plainly(self.path): nulls = m.nulls if everything else _nulls([r for r in self._rows("key", "background", "null") if r["key"] in set(ids)], background_of(self.encoder))
         chosen = [i for i, v in enumerate(m.videos) if v["key"] in set(ids)]   # a video that came in meanwhile is left for the next question
         null = None if nulls is None or not len(nulls) else (nulls[chosen] if everything else nulls).max(0)
         curve = self._curve(query, m, chosen, null)
@@ -603,6 +727,7 @@ class _Seer(_Searcher):
         def of(vector, calibrated=True):
             scores = np.full(len(m.vectors), -1, np.float32)
             scores[one] = scan(m.vectors[one], vector)
+            if not np.isfinite(scores).all(): raise VfrError(f"{self.path} is damaged: a vector of it is no vector; vfr check {self.path} says of which video", "damaged")
             return scores, scores - m.usual - np.float32(background.of_query(vector)) if calibrated and background else scores
         def leaf(part):
             scores, heights = of(part.vector(self.encoder), part.is_text)
@@ -647,7 +772,7 @@ class _Seer(_Searcher):
             if len(ids) < len(rows): search = search.where(is_one_of("video", *ids), prefilter=True)
             near = set(search.to_arrow()["video"].to_pylist())
             found = frames.search().where(is_one_of("video", *near)).select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
-        return self._arranged(None, [r for r in rows if r["key"] in near], found)
+            return self._arranged(None, [r for r in rows if r["key"] in near], found)
 
 # %% ../nbs/37_library.ipynb #52a3c040
 def _fused(seen, heard, look, level):
@@ -669,8 +794,9 @@ class _Hearer(_Seer):
         if lines is None: return []
         with _plainly(self.path):
             if not lines.count_rows(): return []
+            whole = lambda h: h["text"] and h["around"] and 0 <= (h["start"] if h["start"] is not None else -1) <= (h["end"] if h["end"] is not None else -1) < math.inf
             hits = lines.search(MatchQuery(query, "around", operator=FullTextOperator.AND), query_type="fts").select(["video", "start", "end", "text", "around", "_score"]).limit(200).to_arrow().to_pylist()
-        for h in hits:
+        for h in filter(whole, hits):
             if h["video"] in ids and not any(h["video"] == v and abs(h["start"] - s) < 10 for v, s, *_ in out): out.append((h["video"], h["start"], h["end"], h["around"]))
         return out
 
@@ -681,7 +807,7 @@ class _Hearer(_Seer):
         small = {(r["video"], round(r["time"], 3)): r["thumb"] for r in rows}
         def picture(f):
             jpeg = small.get((f.id, round(f.moment.time, 3)))
-            return None if jpeg is None else np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+            return picture_of(jpeg)
         return [replace(f.moment, image=picture(f)) for f in found]
 
 # %% ../nbs/37_library.ipynb #d954b8a3
@@ -707,7 +833,7 @@ class Library(_Hearer):
     def remove(self, video, # title, path, link, id or `LibraryVideo`
                wait=True): # for another process that is writing
         "Take a video out; its file stays. VfrError where it is not there, or where several have that name."
-        with self._writing(wait):
+        with self._writing(wait, encode=False):
             rows = self._rows("id", "key", "title", "link", "path")
             found = self._named(video, rows)
             if len(found) > 1: raise VfrError(f"{video!r} names {len(found)} videos of {self.path}: give one of their ids, {', '.join(rows[i]['id'][:12] for i in found[:5])}")
@@ -721,7 +847,8 @@ class Library(_Hearer):
     def _repr_html_(self):
         from vfr_lib.core import figure_html
         rows = self._rows("title", "duration", "poster", "frames", "lines")
-        shown = [figure_html(np.asarray(Image.open(io.BytesIO(r["poster"])).convert("RGB")), f"{r['title']}\n{hms(r['duration'])}", 160) for r in rows[:60]]
+        def shown_of(title, picture): return f"<p>{html.escape(title)}</p>" if picture is None else figure_html(picture, title, 160)
+        shown = [shown_of(f"{r['title']}\n{hms(r['duration'])}", picture_of(r["poster"])) for r in rows[:60]]
         more = f"<p>and {len(rows) - 60} more</p>" if len(rows) > 60 else ""
         whole = f"{len(rows)} video{'s' * (len(rows) != 1)}, {hms(sum(r['duration'] for r in rows))}, {sum(r['frames'] for r in rows):,} frames, {sum(r['lines'] for r in rows):,} lines of speech"
         return f"<p><strong>{html.escape(self._name)}</strong>: {whole}</p>{''.join(shown)}{more}"
