@@ -4,11 +4,13 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'SUFFIXES', 'LibraryVideo', 'new_key', 'frame_rows', 'line_rows', 'video_rows', 'is_one_of', 'identity_of',
-           'check_columns', 'checked_about', 'check_videos', 'picture_of', 'name_of', 'choose_encoder',
-           'chosen_encoder', 'Added', 'scan', 'check_frames', 'Library', 'build_index']
+           'check_columns', 'checked_about', 'check_videos', 'is_jpeg', 'picture_of', 'name_of', 'choose_encoder',
+           'chosen_encoder', 'Added', 'scan', 'check_frames', 'Fault', 'Checked', 'check_library', 'Library',
+           'build_index']
 
 # %% ../nbs/37_library.ipynb #d09f8fc5
 import hashlib, html, io, math, os, shlex, threading, time, uuid
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -153,13 +155,18 @@ def check_videos(rows): # of the videos table, a `pyarrow.Table` of some of its 
         if name in ("duration", "frames", "lines") and not pc.all(pc.and_(pc.greater_equal(column, 0), pc.less(column, 1 << 40)), min_count=0).as_py():
             raise ValueError(f"{name} of a video is {pc.min(column)}")
 
-def picture_of(jpeg, # the bytes of a thumbnail
-               most=1 << 22): # pixels
-    "A thumbnail as RGB uint8, (height, width, 3), or None where it is no JPEG, or too large for a thumbnail."
+def is_jpeg(data, # bytes
+            most=1 << 22): # pixels
+    "Whether a picture begins there as a JPEG file does, and is no larger; its pixels are not looked at."
     try:
-        with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
-            return np.asarray(image.convert("RGB")) if image.width * image.height <= most else None
-    except Exception: return None   # what is wrong with a picture has many names
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image: return image.width * image.height <= most
+    except Exception: return False   # what is wrong with a picture has many names
+
+def picture_of(jpeg): # the bytes of a thumbnail, or None
+    "A thumbnail as RGB uint8, (height, width, 3), or None where it is no JPEG, or too large for a thumbnail."
+    if jpeg is None or not is_jpeg(jpeg): return None
+    try: return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+    except Exception: return None   # it breaks off
 
 # %% ../nbs/37_library.ipynb #77c3eef5
 def name_of(given, # an encoder, or its name, as for `serve`
@@ -392,11 +399,18 @@ class _Writer(_Fence):
             if not self._about(): self._begin()
             self._follow()
             if encode: self.encoder   # refused before anything is written
+            self._check_tables()
             for name, schema in _schemas(self._about()["dim"]).items():
                 if not self._has(name): self._new(name, schema.empty_table())
             self._renew()
             self._make_indices()
         self._sweep()
+
+    def _check_tables(self):
+        "VfrError where one table is gone and another is not: to make it anew would say that nothing is there."
+        frames, videos = self._table("frames"), self._table("videos")
+        gone = "videos" if frames and not videos and frames.count_rows() else "frames" if videos and not frames and videos.count_rows() else None
+        if gone: raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {self.path} says more", "damaged")
 
     def _begin(self):
         "Settle the encoder of a new library."
@@ -810,6 +824,145 @@ class _Hearer(_Seer):
             return picture_of(jpeg)
         return [replace(f.moment, image=picture(f)) for f in found]
 
+# %% ../nbs/37_library.ipynb #da4cf79b
+@dataclass
+class Fault:
+    "Something that is wrong in a library."
+    where: str           # the title of a video, or the name of a table
+    what: str            # is wrong, in words
+    cure: str            # what `repair` does
+    _mend: tuple = ()    # (table, row ids, new values; None deletes)
+
+@dataclass
+class Checked:
+    "What `Library.check` found."
+    path: str
+    videos: int                                  # that are whole, or can be mended without reading them again
+    faults: list = field(default_factory=list)   # of `Fault`
+    repaired: bool = False
+
+    @property
+    def mendable(self):
+        "Whether `repair` can bring all in order."
+        return all(f.cure for f in self.faults)
+
+    def __str__(self):
+        if not self.faults: return f"{self.path} is whole: {self.videos} video{'s' * (self.videos != 1)}"
+        done = "it was mended" if self.repaired else "vfr check --repair mends it" if self.mendable else "it cannot be mended: put back a copy of it, or make it anew with vfr add"
+        rows = [(f.where[:60], f.what, f.cure or "-") for f in self.faults]
+        return "\n".join([f"{self.path} has {len(rows)} fault{'s' * (len(rows) != 1)}; {done}", *("  " + "  ".join(r) for r in rows)])
+
+@dataclass
+class _Lying:
+    "What lies under one key."
+    frames: int = 0
+    lines: int = 0
+    wrong: set = field(default_factory=set)       # in words
+    blurred: list = field(default_factory=list)   # ids of rows whose thumbnails are no pictures
+
+# %% ../nbs/37_library.ipynb #fd97e30b
+def _batches(table, names):
+    "Rows of a table with their ids, some at a time."
+    for batch in table.search().with_row_id(True).select(names).limit(None).to_batches(512):
+        if len(batch): yield batch
+
+def _look_at_frames(table, found): # a dict: key -> `_Lying`
+    for batch in _batches(table, ["video", "time", "end", "usual", "vector", "thumb"]):
+        times, ends, usual = (batch[n].to_numpy(zero_copy_only=False).astype(float) for n in ("time", "end", "usual"))
+        vectors = np.stack([np.full(1, np.nan) if v is None else v for v in batch["vector"].to_numpy(zero_copy_only=False)]).astype(np.float32) if not batch["vector"].null_count else None
+        timed = np.isfinite(times) & np.isfinite(ends) & (times >= 0) & (ends >= times)
+        solid = np.isfinite(usual) & (np.isfinite(vectors).all(1) & vectors.any(1) if vectors is not None else batch["vector"].is_valid().to_numpy(zero_copy_only=False))
+        for key, row, t, s, thumb in zip(batch["video"].to_pylist(), batch["_rowid"].to_pylist(), timed, solid, batch["thumb"].to_pylist()):
+            lying = found[key]
+            lying.frames += 1
+            if not t: lying.wrong.add("times that are none")
+            if not s: lying.wrong.add("vectors that are none")
+            if thumb is not None and not is_jpeg(thumb): lying.blurred.append(row)
+
+def _look_at_lines(table, found):
+    for batch in _batches(table, ["video", "start", "end", "text", "around"]):
+        starts, ends = (batch[n].to_numpy(zero_copy_only=False).astype(float) for n in ("start", "end"))
+        sound = np.isfinite(starts) & np.isfinite(ends) & (starts >= 0) & (ends >= starts)
+        for key, s, text, around in zip(batch["video"].to_pylist(), sound, batch["text"].to_pylist(), batch["around"].to_pylist()):
+            found[key].lines += 1
+            if not s or text is None or around is None: found[key].wrong.add("lines of speech that are none")
+
+def _wrong_with(row, lying, length): # of the videos table; what lies under its key; length of its `null`, or None where that is not known
+    "What makes a video a half one, a list of words."
+    out = [f"no {n}" for n in ("id", "path", "duration", "frames", "lines") if row[n] is None]
+    if not out and not 0 <= row["duration"] < 1 << 40: out.append(f"a duration of {row['duration']:g} s")
+    for name in ("frames", "lines"):
+        if row[name] is not None and row[name] != getattr(lying, name): out.append(f"{getattr(lying, name)} {name} where {row[name]} should be")
+    if row["null"] is not None and not (np.isfinite(np.array(row["null"], float)).all() and length in (None, len(row["null"]))): out.append("a measure of chance that is none")
+    return out + sorted(lying.wrong)
+
+# %% ../nbs/37_library.ipynb #cad4b664
+def _unmendable(library):
+    "`Fault`s of whole tables."
+    out = []
+    for name in ("frames", "lines", "videos"):
+        try:
+            table = library._table(name)
+            if table is None: out.append(Fault(name, "the table is missing", "" if name == "videos" else "is made anew"))
+            elif name == "frames" and (n := table.schema.field("vector").type.list_size) != library._about()["dim"]: out.append(Fault(name, f"vectors of {n} numbers where the library says {library._about()['dim']}", ""))
+        except VfrError as e: out.append(Fault(name, str(e).partition("(")[2].partition("):")[0] or str(e), ""))
+    return out
+
+def _known_length(library, rows):
+    "{digest of a background: the length of what is measured with it}, as far as that is known here."
+    try: background = background_of(library.encoder)
+    except VfrError: background = None
+    return {background.digest: len(background.sentences)} if background else {}
+
+def _faults_of(row, lying, length):
+    "`Fault`s of one video."
+    where, ids = str(row["title"] or row["id"]), [row["_rowid"]]
+    if wrong := _wrong_with(row, lying, length): return [Fault(where, ", ".join(wrong), "is removed, so that vfr add reads it again", (("videos", ids, None),))]
+    out = []
+    if row["title"] is None: out.append(Fault(where, "no title", "is named after its file", (("videos", ids, {"title": Path(row["path"]).stem or row["id"]}),)))
+    if row["poster"] is not None and not is_jpeg(row["poster"]): out.append(Fault(where, "a poster that is no picture", "loses it", (("videos", ids, {"poster": None}),)))
+    if lying.blurred: out.append(Fault(where, f"{len(lying.blurred)} thumbnails that are no pictures", "loses them", (("frames", lying.blurred, {"thumb": None}),)))
+    return out
+
+def _examined(library):
+    "A `Checked` of the library as it is."
+    report = Checked(library.path, 0, _unmendable(library))
+    if not report.mendable: return report
+    tables, found = {name: library._table(name) for name in ("frames", "lines", "videos")}, defaultdict(_Lying)
+    try:
+        rows = tables["videos"].search().with_row_id(True).limit(None).to_arrow().to_pylist()
+        if tables["frames"]: _look_at_frames(tables["frames"], found)
+        if tables["lines"]: _look_at_lines(tables["lines"], found)
+    except _FAILURES as e:
+        report.faults.append(Fault("tables", f"cannot be read ({str(e).split(', /')[0][:100]})", ""))
+        return report
+    lengths, entered, keys = _known_length(library, rows), [r for r in rows if r["added"]], {r.get("key") or r["id"] for r in rows}
+    for row in entered: report.faults += _faults_of(row, found[row.get("key") or row["id"]], lengths.get(row["background"]))
+    report.videos = len(entered) - sum(f.cure.startswith("is removed") for f in report.faults)
+    if len(entered) < len(rows): report.faults.append(Fault("videos", f"{len(rows) - len(entered)} announced that are not in: they are being written, or someone was interrupted", "is swept away"))
+    if lost := sum(v.frames + v.lines for k, v in found.items() if k not in keys): report.faults.append(Fault("frames, lines", f"{lost} rows of no video", "is swept away"))
+    return report
+
+def check_library(library, # a `Library`
+                  repair=False, # mend what can be mended
+                  wait=True): # for another process that is writing
+    "Whether all videos are whole: a `Checked`. A half one is removed by `repair`, so that `add` reads it again; whole ones stay."
+    if library._about() is None: raise VfrError(f"there is no library at {library.path}: make one with vfr add {library.path} VIDEO")
+    if not repair: return _examined(library)
+    with library._writing(wait, encode=False, make=False):
+        report = _examined(library)
+        if not report.mendable or not report.faults: return report
+        library.prove()
+        with _plainly(library.path):
+            for name, ids, values in (m for f in report.faults for m in f._mend):
+                for k in range(0, len(ids), 500):
+                    where = f"_rowid IN ({', '.join(map(str, ids[k:k + 500]))})"
+                    library._table(name).delete(where) if values is None else library._table(name).update(where=where, values=values)
+        library._make_tables(encode=False)
+        library._sweep(thorough=True)
+    report.repaired = True
+    return report
+
 # %% ../nbs/37_library.ipynb #d954b8a3
 class Library(_Hearer):
     "Many videos in a folder, searched at once: `add`, `remove`, `search`, `videos`, `len`."
@@ -843,6 +996,11 @@ class Library(_Hearer):
                 self._table("videos").delete(is_one_of("id", row["id"]))
                 for name in ("frames", "lines"): self._table(name).delete(is_one_of("video", row["key"]))
             self._tidy()
+
+    def check(self, repair=False, # mend what can be mended
+              wait=True): # for another process that is writing
+        "Whether all videos are whole: a `Checked`, see `check_library`."
+        return check_library(self, repair, wait)
 
     def _repr_html_(self):
         from vfr_lib.core import figure_html
