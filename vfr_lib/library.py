@@ -4,11 +4,13 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'PAUSE', 'SUFFIXES', 'kept_path', 'same_place', 'path_kept', 'LibraryVideo', 'new_key', 'frame_rows',
-           'line_rows', 'video_rows', 'words_index', 'lines_with_words', 'is_one_of', 'identity_of', 'Added', 'scan',
-           'Library', 'build_index']
+           'line_rows', 'video_rows', 'words_index', 'lines_with_words', 'is_one_of', 'identity_of', 'check_columns',
+           'checked_about', 'check_videos', 'is_jpeg', 'picture_of', 'name_of', 'choose_encoder', 'chosen_encoder',
+           'Added', 'scan', 'check_frames', 'Fault', 'Checked', 'check_library', 'Library', 'build_index']
 
 # %% ../nbs/37_library.ipynb #d09f8fc5
-import html, io, os, re, threading, time, uuid
+import hashlib, html, io, math, os, re, shlex, threading, time, uuid
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +22,8 @@ from PIL import Image
 
 from .cache import file_digest
 from .calibration import background_of, p_value
-from .core import Moment, Moments, VfrError, hms, warn
+from .clips import cache_folder
+from .core import Moment, Moments, VfrError, hms, warn, write_whole
 from .download import download, is_link, playlist
 from .embedding import FrameVectors, embed_stages
 from .frames import check_step, open_video
@@ -28,6 +31,7 @@ from .moments import Curve, check_search, moments_of
 from .query import Query, picture_background
 from .serving import serve
 from .transcript import Line, beside, lines_of
+from .vectors import EMBEDDED
 from .words import asked, index_words, nearness
 
 # %% ../nbs/37_library.ipynb #cd6e1616
@@ -177,19 +181,95 @@ def identity_of(encoder): # as `serve` gives it
         raise VfrError(f"the encoder {encoder.name!r} does not say which it is, its identity() gives {str(who)!r}: let it return a text that changes whenever its vectors could, e.g. a digest of its weights")
     return str(who)
 
+# %% ../nbs/37_library.ipynb #6270ad90
+_LATER = {"key", "instead", "words", "ends"}   # columns that libraries of before lack
+
+def check_columns(name, # of the table
+                  schema): # of the table that was found, a `pyarrow.Schema`
+    "ValueError where a table lacks a column of the library, or has it with another type."
+    import pyarrow as pa
+    for wanted in _schemas(1)[name]:
+        if wanted.name not in schema.names:
+            if wanted.name in _LATER: continue
+            raise ValueError(f"the table {name} has no column {wanted.name}")
+        found = schema.field(wanted.name).type
+        alike = pa.types.is_fixed_size_list(found) and found.value_type == pa.float16() if wanted.name == "vector" else found == wanted.type
+        if not alike: raise ValueError(f"the column {wanted.name} of the table {name} is of the type {str(found)[:40]}")
+
+def checked_about(about, # the row of the table `about`
+                  path): # of the library
+    "The row, if it can be true; VfrError where it is not, or where a newer vfr_lib wrote it."
+    format, dim, every = about["format"], about["dim"], about["every"]
+    if format is not None and format > FORMAT: raise VfrError(f"{path} was written by a newer vfr_lib (format {format}, this one reads {FORMAT}): pip install -U vfr_lib")
+    if format is None or format < 1: raise ValueError(f"its format is {format}")
+    if dim is None or not 0 < dim < 1 << 16: raise ValueError(f"its vectors have {dim} numbers")
+    if every is None or not 0 < every < math.inf: raise ValueError(f"it looks at one frame per {every} s")
+    if not about["encoder"] or about["identity"] is None: raise ValueError("it names no encoder")
+    return about
+
+def check_videos(rows): # of the videos table, a `pyarrow.Table` of some of its columns
+    "ValueError where a row is none that this library writes."
+    import pyarrow.compute as pc
+    for name in rows.column_names:
+        column = rows[name]
+        if name in ("id", "title", "path", "duration", "frames", "lines") and column.null_count: raise ValueError(f"a video has no {name}")
+        if name in ("duration", "frames", "lines") and not pc.all(pc.and_(pc.greater_equal(column, 0), pc.less(column, 1 << 40)), min_count=0).as_py():
+            raise ValueError(f"{name} of a video is {pc.min(column)}")
+
+def is_jpeg(data, # bytes
+            most=1 << 22): # pixels
+    "Whether a picture begins there as a JPEG file does, and is no larger; its pixels are not looked at."
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image: return image.width * image.height <= most
+    except Exception: return False   # what is wrong with a picture has many names
+
+def picture_of(jpeg): # the bytes of a thumbnail, or None
+    "A thumbnail as RGB uint8, (height, width, 3), or None where it is no JPEG, or too large for a thumbnail."
+    if jpeg is None or not is_jpeg(jpeg): return None
+    try: return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+    except Exception: return None   # it breaks off
+
+# %% ../nbs/37_library.ipynb #77c3eef5
+def name_of(given, # an encoder, or its name, as for `serve`
+            served): # as `serve` gives it
+    "The name by which `serve` finds an encoder again, or None."
+    folder = getattr(served, "folder", None)
+    if folder is not None: return "embedded" if Path(folder) == EMBEDDED else str(Path(folder).expanduser().absolute())
+    return os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
+
+def _note(identity): return cache_folder("chosen") / hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+def choose_encoder(identity, # see `identity_of`
+                   name): # of the encoder, see `name_of`; without one nothing is noted
+    "Note that someone on this machine has chosen this encoder: libraries that were made with it open with it."
+    if name in (None, "embedded"): return
+    try:
+        note = _note(identity)
+        if not note.is_file() or note.read_text() != name:
+            with write_whole(note) as tmp: tmp.write_text(name)
+    except (VfrError, OSError, UnicodeError): return   # a cache that cannot be written: it has to be named each time
+
+def chosen_encoder(path, # of a library
+                   about): # what the library says of itself
+    "The name of the encoder to open a library with, the embedded one or one that was chosen on this machine; VfrError where only the library names it."
+    named = about["encoder"]
+    if named == "embedded" or named == str(EMBEDDED): return "embedded"
+    try: return _note(about["identity"]).read_text()
+    except (VfrError, OSError, UnicodeError): pass
+    raise VfrError(f"{path} asks for the encoder {named[:200]!r}, which nobody has chosen on this machine: if you trust whoever made it, name it once, --encoder {shlex.quote(named[:200])}", "encoder")
+
 # %% ../nbs/37_library.ipynb #4094be11
 class _Store:
     "The tables of a library, and who may write them."
     def __init__(self, path, encoder=None, every=None, create=True):
         text = os.fspath(path)
-        if not text.strip(): raise VfrError(f"{path!r} is not a place for a library: give the name of a folder")
+        if not text.strip() or "\0" in text: raise VfrError(f"{path!r} is not a place for a library: give the name of a folder")
         self._local = "://" not in text
         self.path, self._given, self._served, self._connection = str(Path(os.path.expanduser(text)).absolute()) if self._local else text, encoder, None, None
         if every is not None: check_step(every)
         if self._local: self._check_folder(create)
         about = self._about()
         if about is None and not create: raise VfrError(f"there is no library at {self.path}: make one with vfr add {self.path} VIDEO")
-        if about and about["format"] > FORMAT: raise VfrError(f"{self.path} was written by a newer vfr_lib (format {about['format']}, this one reads {FORMAT}): pip install -U vfr_lib")
         if about and every is not None and float(every) != about["every"]:
             raise VfrError(f"{self.path} looks at one frame per {about['every']:g} s, not {float(every):g}: open it without `every`, or make another library")
         self.every = about["every"] if about else float(every or 1.0)
@@ -198,7 +278,8 @@ class _Store:
         p = Path(self.path)
         if p.exists() and not p.is_dir(): raise VfrError(f"{p} is a file: a library is a folder")
         if not p.exists() and not create: raise VfrError(f"there is no library at {p}: make one with vfr add {p} VIDEO")
-        strange = [] if not p.exists() else [c.name for c in p.iterdir() if c.name not in {f"{n}.lance" for n in _schemas(1)} | {".lock"}]
+        try: strange = [] if not p.exists() else [c.name for c in p.iterdir() if c.name not in {f"{n}.lance" for n in _schemas(1)} | {".lock"}]
+        except OSError as e: raise VfrError(f"{p} cannot be read ({e.strerror}): it needs the permission of whoever it belongs to", "disk") from None
         if strange and not (p / "about.lance").exists(): raise VfrError(f"{p} is not a library, it holds {strange[0]!r}: give an empty or a new folder")
 
     @property
@@ -211,34 +292,60 @@ class _Store:
 
     def _has(self, name):
         if self._local: return any((Path(self.path) / f"{name}.lance" / "_versions").glob("*.manifest"))   # a folder alone may have been left by one that was interrupted
-        return name in self._db.list_tables().tables
+        with _plainly(self.path): return name in self._db.list_tables().tables
 
     def _table(self, name):
         "A table, or None where it has not been made yet."
         if not self._has(name): return None
-        with _plainly(self.path): return self._db.open_table(name)
+        with _plainly(self.path):
+            table = self._db.open_table(name)
+            check_columns(name, table.schema)
+            return table
 
     def _about(self):
+        "What the library says of itself, a dict, or None where it has not been made yet."
         table = self._table("about")
-        with _plainly(self.path): rows = table.to_arrow().to_pylist() if table else []
-        return rows[0] if rows else None
+        if table is None:
+            if any(map(self._has, ("frames", "lines", "videos"))): raise VfrError(f"{self.path} is damaged: its table `about` is missing; put back a copy of it, or make it anew with vfr add", "damaged")
+            return None
+        with _plainly(self.path):
+            rows = table.search().limit(1).to_arrow().to_pylist()
+            return checked_about(rows[0], self.path) if rows else None
+
+# %% ../nbs/37_library.ipynb #2a6c42b0
+class _Encoding(_Store):
+    _made = None   # where the encoder was settled: what the library said of itself then
 
     @property
     def encoder(self):
-        "The encoder of the library, loaded when it is needed; VfrError where it is not the one that made it."
+        "The encoder of the library, loaded when it is needed; VfrError where it is not the one that made it, or nobody here has chosen it."
+        about = self._about() if self._served is None else None
         if self._served is None:
-            about = self._about()
-            served = serve(self._given if self._given is not None else about["encoder"] if about else "embedded")
-            who = identity_of(served)
-            if about and about["identity"] in (None, "", "None"):
-                raise VfrError(f"{self.path} was made with an encoder that did not say which it was, so nobody can tell whether {served.name!r} is the same: add the videos to a new library")
-            if about and who != about["identity"]:
-                raise VfrError(f"{self.path} was made with the encoder {about['encoder']!r} (as it was then), not with {served.name!r}: vectors of two encoders cannot be compared; open it with the one that made it, or add the videos to a new library")
+            served = serve(self._given if self._given is not None else chosen_encoder(self.path, about) if about else "embedded")
+            if about: self._settle(served, about)
             self._served = served
         return self._served
 
+    def _settle(self, served, about):
+        "VfrError where an encoder is not the one that made the library; what was given here is chosen from now on."
+        who = identity_of(served)
+        if about["identity"] in ("", "None"):
+            raise VfrError(f"{self.path} was made with an encoder that did not say which it was, so nobody can tell whether {served.name!r} is the same: add the videos to a new library")
+        if who != about["identity"]:
+            raise VfrError(f"{self.path} was made with the encoder {about['encoder'][:200]!r} (as it was then), not with {served.name!r}: vectors of two encoders cannot be compared; open it with the one that made it, or add the videos to a new library")
+        if served.dim != about["dim"]: raise VfrError(f"{self.path} is damaged: it says that its vectors have {about['dim']} numbers, those of its encoder have {served.dim}; put back a copy of it, or make it anew with vfr add", "damaged")
+        if self._given is not None: choose_encoder(about["identity"], name_of(self._given, served))
+        self._made = about
+
+    def _follow(self):
+        "Forget what was read of a library that was made anew at this place."
+        about = self._about()
+        if about is None and self._made: raise VfrError(f"there is no library at {self.path} any more: make one with vfr add {self.path} VIDEO")
+        if self._made and (about["identity"], about["dim"]) != (self._made["identity"], self._made["dim"]): self._served = self._made = self._held = None
+        if about: self.every = about["every"]
+
 # %% ../nbs/37_library.ipynb #5152993a
-class _Turn(_Store):
+class _Turn(_Encoding):
     _lease = 180   # seconds without a sign of life after which another may take the turn on a storage
     _settled = 2   # seconds after which a table is not made a second time: LanceDB does not rule out that two who make the same table both succeed
     _me = _lost = None   # who writes on a storage from here, and an Event that says that the turn has passed to another
@@ -348,25 +455,37 @@ class _Fence(_Turn):
 # %% ../nbs/37_library.ipynb #c3turn02
 class _Writer(_Fence):
     @contextmanager
-    def _writing(self, wait=True, stop=None, make=True):
-        "Alone with the tables, which are made if need be; with `make=False` they are taken as they are."
+    def _writing(self, wait=True, stop=None, encode=True, make=True):
+        "Alone with the tables, which are made if need be, unless `make=False`; with `encode=False` nobody asks for the encoder."
         with (self._locked if self._local else self._leased)(wait, stop):
-            if make: self._make_tables()
+            if make: self._make_tables(encode)
             yield
 
-    def _make_tables(self):
-        import pyarrow as pa
+    def _make_tables(self, encode=True):
         with _plainly(self.path):
-            if not self._about():
-                row = dict(format=FORMAT, encoder=str(getattr(self.encoder, "folder", None) or self._given) if self._given not in (None, "embedded") else "embedded",
-                           identity=identity_of(self.encoder), dim=self.encoder.dim, every=self.every)
-                self._new("about", pa.Table.from_pylist([row], _schemas(1)["about"]))
-            self.encoder   # refused before anything is written
-            for name, schema in _schemas(self.encoder.dim).items():
+            if not self._about(): self._begin()
+            self._follow()
+            if encode: self.encoder   # refused before anything is written
+            self._check_tables()
+            for name, schema in _schemas(self._about()["dim"]).items():
                 if not self._has(name): self._new(name, schema.empty_table())
             self._renew()
             self._make_indices()
         self._sweep()
+
+    def _check_tables(self):
+        "VfrError where one table is gone and another is not: to make it anew would say that nothing is there."
+        frames, videos = self._table("frames"), self._table("videos")
+        gone = "videos" if frames and not videos and frames.count_rows() else "frames" if videos and not frames and videos.count_rows() else None
+        if gone: raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {self.path} says more", "damaged")
+
+    def _begin(self):
+        "Settle the encoder of a new library."
+        import pyarrow as pa
+        encoder = self.encoder
+        row = dict(format=FORMAT, encoder=name_of(self._given or "embedded", encoder) or encoder.name, identity=identity_of(encoder), dim=encoder.dim, every=self.every)
+        self._new("about", pa.Table.from_pylist([row], _schemas(1)["about"]))
+        self._settle(encoder, row)
 
     def _renew(self):
         "Bring the tables of an older format up to this one."
@@ -440,14 +559,19 @@ class _Sweeper(_Writer):
         with _plainly(self.path):
             new = [c for c in ("key", "instead") if c in table.schema.names]
             there = [c for c in dict.fromkeys([*columns, "id", "added"]) if c not in ("key", "instead")] + new
-            rows = [r for r in table.search().select(there).limit(None).to_arrow().to_pylist() if r["added"]]
+            rows = table.search().select([c for c in there if c in table.schema.names]).limit(None).to_arrow()
+            rows = rows.filter(rows["added"].is_valid())   # the others are announcements
+            check_videos(rows)
+        rows = rows.to_pylist()
         for r in rows:
             r["key"] = r.get("key") or r["id"]
             if "path" in r: r["path"] = path_kept(r["path"])
+            if len(r.get("title", "")) > 1000: r["title"] = r["title"][:1000] + "…"
         replaced = {key for r in rows for key in r.pop("instead", None) or ()}
         rows = sorted((r for r in rows if r["key"] not in replaced), key=_age)
         if "key" not in columns: rows = [{name: r[name] for name in r if name != "key"} for r in rows]
-        return list({r["id"]: r for r in reversed(rows)}.values())[::-1] if len({r["id"] for r in rows}) < len(rows) else rows
+        if len(first := {r["id"]: r for r in reversed(rows)}) == len(rows): return rows
+        return list(first.values())[::-1]   # two have written the same at the same time
 
 # %% ../nbs/37_library.ipynb #56382252
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}   # of files that count as videos in a folder
@@ -637,7 +761,17 @@ def scan(vectors, # float16 (n, dim), one block of memory
 def _nulls(rows, background):
     "How high the background sentences come in each video, or None where one of them was measured with another background."
     if background is None or any(r["background"] != background.digest for r in rows): return None
-    return np.array([r["null"] for r in rows], np.float32).reshape(len(rows), len(background.sentences))
+    nulls = np.array([r["null"] for r in rows], np.float32).reshape(len(rows), len(background.sentences))
+    if not np.isfinite(nulls).all(): raise ValueError("what was measured of a video is no number")
+    return nulls
+
+def check_frames(found, # rows of the frames table without their thumbnails, a `pyarrow.Table`
+                 dim): # of the vectors
+    "ValueError where times are none, or vectors have another size."
+    if found.schema.field("vector").type.list_size != dim: raise ValueError(f"its vectors have not {dim} numbers")
+    if any(found[name].null_count for name in found.column_names): raise ValueError("a frame is not whole")
+    times, ends, usual = (found[name].to_numpy() for name in ("time", "end", "usual"))
+    if not (np.isfinite(times) & np.isfinite(ends) & np.isfinite(usual) & (times >= 0) & (ends >= times)).all(): raise ValueError("a frame has a time that is none")
 
 class _Reader(_Adder):
     memory = None   # bytes that vectors may take in memory; None takes half of what is free
@@ -646,17 +780,18 @@ class _Reader(_Adder):
     def _load(self):
         "What is in the library now, in memory; read again only where something has changed."
         table, frames = self._table("videos"), self._table("frames")
-        if table is None or frames is None: return None
+        if table is None: return None
+        if frames is None: raise VfrError(f"{self.path} is damaged: its table `frames` is missing; vfr check {self.path} says more", "damaged")
         for again in range(9, -1, -1):
             with _plainly(self.path):
-                state = table.version, table.count_rows()
+                state = table.version, table.search().select(["added"]).limit(None).to_arrow()["added"].to_pylist()   # a library made anew may have come as far
                 if self._held and self._held.state == state: return self._held
                 rows = self._rows("key", "title", "link", "path", "duration", "frames", "background", "null")
                 found = frames.search().select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
-            try: self._held = self._arranged(state, rows, found)
-            except VfrError:
-                if not again or table.version == state[0]: raise   # else a video was replaced or taken out meanwhile
-            else: return self._held
+                try: self._held = self._arranged(state, rows, found)
+                except VfrError:
+                    if not again or table.version == state[0]: raise   # else a video was replaced or taken out meanwhile
+                else: return self._held
 
     def _arranged(self, state, rows, found):
         "Rows of the frames table as a `_Memory`."
@@ -671,7 +806,8 @@ class _Reader(_Adder):
             sort = sort[which[sort] < len(rows)]
         pick = (lambda a: a) if sort is None else (lambda a: a[sort])
         starts = np.searchsorted(pick(which), np.arange(len(rows) + 1))
-        if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]: raise VfrError(f"{self.path} is damaged: frames are missing; put back a copy of it, or make it anew with vfr add", "damaged")
+        if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]: raise VfrError(f"{self.path} is damaged: frames are missing; vfr check {self.path} says of which video, and --repair removes it, so that vfr add reads it again", "damaged")
+        check_frames(found, self.encoder.dim)
         vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1)
         return _Memory(state, rows, starts, np.ascontiguousarray(pick(vectors)), pick(column("usual")), pick(times), pick(column("end")), _nulls(rows, background_of(self.encoder)))
 
@@ -704,6 +840,7 @@ class _Searcher(_Reader):
                pictures=True, # thumbnails of the best frames
                exact=False): # look into the files for the cuts at which moments begin and end
         "The best moments of all videos: `Moments`, best first."
+        self._follow()
         check_search(query, top, self.every, level)
         answer = Moments()
         answer.level = level
@@ -738,7 +875,7 @@ class _Seer(_Searcher):
         "The best `_Found` by sight, best first, and a function that looks at what is seen while a `_Heard` is said; None where one of the videos is there no longer."
         everything = self._fits()
         m = self._load() if everything else self._candidates(query, max(50, 10 * top), ids, heard)
-        nulls = m.nulls if everything else _nulls([r for r in self._rows("key", "background", "null") if r["key"] in set(ids)], background_of(self.encoder))
+        with _plainly(self.path): nulls = m.nulls if everything else _nulls([r for r in self._rows("key", "background", "null") if r["key"] in set(ids)], background_of(self.encoder))
         chosen = [i for i, v in enumerate(m.videos) if v["key"] in set(ids)]   # a video that came in meanwhile is left for the next question
         if everything and len(chosen) < len(set(ids)): return None
         null = None if nulls is None or not len(nulls) else (nulls[chosen] if everything else nulls).max(0)
@@ -753,6 +890,7 @@ class _Seer(_Searcher):
         def of(vector, calibrated=True):
             scores = np.full(len(m.vectors), -1, np.float32)
             scores[one] = scan(m.vectors[one], vector)
+            if not np.isfinite(scores).all(): raise VfrError(f"{self.path} is damaged: a vector of it is no vector; vfr check {self.path} says of which video", "damaged")
             return scores, scores - m.usual - np.float32(background.of_query(vector)) if calibrated and background else scores
         def leaf(part):
             scores, heights = of(part.vector(self.encoder), part.is_text)
@@ -799,7 +937,7 @@ class _Seer(_Searcher):
             if len(ids) < len(rows): search = search.where(is_one_of("video", *ids), prefilter=True)
             near = {*search.to_arrow()["video"].to_pylist(), *heard}
             found = frames.search().where(is_one_of("video", *near)).select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
-        return self._arranged(None, [r for r in rows if r["key"] in near], found)
+            return self._arranged(None, [r for r in rows if r["key"] in near], found)
 
 # %% ../nbs/37_library.ipynb #52a3c040
 @dataclass(frozen=True)
@@ -814,6 +952,11 @@ class _Heard:
 
     def touches(self, other):
         return self.id == other.id and (self.start == other.start or self.start < other.end and other.start < self.end)
+
+def _is_whole(r):
+    "Whether a row of lines can be true."
+    n, times = r["_doc_index"][0], [r["start"], *(r["ends"] or ())]
+    return bool(r["around"]) and n < len(times) - 1 and None not in times and 0 <= times[0] <= times[n + 1] < math.inf
 
 def _fused(seen, heard, look, level):
     "Seen and heard as one ranking by reciprocal rank; what nothing speaks for comes last."
@@ -830,6 +973,145 @@ def _fused(seen, heard, look, level):
         both = replace(best.moment, start=h.start, end=h.end, evidence="both", said=h.words)
         same[:] = same[0] + 1 / (60 + rank), replace(best, moment=both)
     return [f for _, f in sorted(entries, key=lambda e: (doubtful(e[1].moment) and bool(heard), -e[0]))]
+
+# %% ../nbs/37_library.ipynb #da4cf79b
+@dataclass
+class Fault:
+    "Something that is wrong in a library."
+    where: str           # the title of a video, or the name of a table
+    what: str            # is wrong, in words
+    cure: str            # what `repair` does
+    _mend: tuple = ()    # (table, row ids, new values; None deletes)
+
+@dataclass
+class Checked:
+    "What `Library.check` found."
+    path: str
+    videos: int                                  # that are whole, or can be mended without reading them again
+    faults: list = field(default_factory=list)   # of `Fault`
+    repaired: bool = False
+
+    @property
+    def mendable(self):
+        "Whether `repair` can bring all in order."
+        return all(f.cure for f in self.faults)
+
+    def __str__(self):
+        if not self.faults: return f"{self.path} is whole: {self.videos} video{'s' * (self.videos != 1)}"
+        done = "it was mended" if self.repaired else "vfr check --repair mends it" if self.mendable else "it cannot be mended: put back a copy of it, or make it anew with vfr add"
+        rows = [(f.where[:60], f.what, f.cure or "-") for f in self.faults]
+        return "\n".join([f"{self.path} has {len(rows)} fault{'s' * (len(rows) != 1)}; {done}", *("  " + "  ".join(r) for r in rows)])
+
+@dataclass
+class _Lying:
+    "What lies under one key."
+    frames: int = 0
+    lines: int = 0
+    wrong: set = field(default_factory=set)       # in words
+    blurred: list = field(default_factory=list)   # ids of rows whose thumbnails are no pictures
+
+# %% ../nbs/37_library.ipynb #fd97e30b
+def _batches(table, names):
+    "Rows of a table with their ids, some at a time."
+    for batch in table.search().with_row_id(True).select(names).limit(None).to_batches(512):
+        if len(batch): yield batch
+
+def _look_at_frames(table, found): # a dict: key -> `_Lying`
+    for batch in _batches(table, ["video", "time", "end", "usual", "vector", "thumb"]):
+        times, ends, usual = (batch[n].to_numpy(zero_copy_only=False).astype(float) for n in ("time", "end", "usual"))
+        vectors = np.stack([np.full(1, np.nan) if v is None else v for v in batch["vector"].to_numpy(zero_copy_only=False)]).astype(np.float32) if not batch["vector"].null_count else None
+        timed = np.isfinite(times) & np.isfinite(ends) & (times >= 0) & (ends >= times)
+        solid = np.isfinite(usual) & (np.isfinite(vectors).all(1) & vectors.any(1) if vectors is not None else batch["vector"].is_valid().to_numpy(zero_copy_only=False))
+        for key, row, t, s, thumb in zip(batch["video"].to_pylist(), batch["_rowid"].to_pylist(), timed, solid, batch["thumb"].to_pylist()):
+            lying = found[key]
+            lying.frames += 1
+            if not t: lying.wrong.add("times that are none")
+            if not s: lying.wrong.add("vectors that are none")
+            if thumb is not None and not is_jpeg(thumb): lying.blurred.append(row)
+
+def _look_at_lines(table, found):
+    for batch in _batches(table, ["video", "start", "end", "text", "around"]):
+        starts, ends = (batch[n].to_numpy(zero_copy_only=False).astype(float) for n in ("start", "end"))
+        sound = np.isfinite(starts) & np.isfinite(ends) & (starts >= 0) & (ends >= starts)
+        for key, s, text, around in zip(batch["video"].to_pylist(), sound, batch["text"].to_pylist(), batch["around"].to_pylist()):
+            found[key].lines += 1
+            if not s or text is None or around is None: found[key].wrong.add("lines of speech that are none")
+
+def _wrong_with(row, lying, length): # of the videos table; what lies under its key; length of its `null`, or None where that is not known
+    "What makes a video a half one, a list of words."
+    out = [f"no {n}" for n in ("id", "path", "duration", "frames", "lines") if row[n] is None]
+    if not out and not 0 <= row["duration"] < 1 << 40: out.append(f"a duration of {row['duration']:g} s")
+    for name in ("frames", "lines"):
+        if row[name] is not None and row[name] != getattr(lying, name): out.append(f"{getattr(lying, name)} {name} where {row[name]} should be")
+    if row["null"] is not None and not (np.isfinite(np.array(row["null"], float)).all() and length in (None, len(row["null"]))): out.append("a measure of chance that is none")
+    return out + sorted(lying.wrong)
+
+# %% ../nbs/37_library.ipynb #cad4b664
+def _unmendable(library):
+    "`Fault`s of whole tables."
+    out = []
+    for name in ("frames", "lines", "videos"):
+        try:
+            table = library._table(name)
+            if table is None: out.append(Fault(name, "the table is missing", "" if name == "videos" else "is made anew"))
+            elif name == "frames" and (n := table.schema.field("vector").type.list_size) != library._about()["dim"]: out.append(Fault(name, f"vectors of {n} numbers where the library says {library._about()['dim']}", ""))
+        except VfrError as e: out.append(Fault(name, str(e).partition("(")[2].partition("):")[0] or str(e), ""))
+    return out
+
+def _known_length(library, rows):
+    "{digest of a background: the length of what is measured with it}, as far as that is known here."
+    try: background = background_of(library.encoder)
+    except VfrError: background = None
+    return {background.digest: len(background.sentences)} if background else {}
+
+def _faults_of(row, lying, length):
+    "`Fault`s of one video."
+    where, ids = str(row["title"] or row["id"]), [row["_rowid"]]
+    if wrong := _wrong_with(row, lying, length): return [Fault(where, ", ".join(wrong), "is removed, so that vfr add reads it again", (("videos", ids, None),))]
+    out = []
+    if row["title"] is None: out.append(Fault(where, "no title", "is named after its file", (("videos", ids, {"title": Path(row["path"]).stem or row["id"]}),)))
+    if row["poster"] is not None and not is_jpeg(row["poster"]): out.append(Fault(where, "a poster that is no picture", "loses it", (("videos", ids, {"poster": None}),)))
+    if lying.blurred: out.append(Fault(where, f"{len(lying.blurred)} thumbnails that are no pictures", "loses them", (("frames", lying.blurred, {"thumb": None}),)))
+    return out
+
+def _examined(library):
+    "A `Checked` of the library as it is."
+    report = Checked(library.path, 0, _unmendable(library))
+    if not report.mendable: return report
+    tables, found = {name: library._table(name) for name in ("frames", "lines", "videos")}, defaultdict(_Lying)
+    try:
+        rows = tables["videos"].search().with_row_id(True).limit(None).to_arrow().to_pylist()
+        if tables["frames"]: _look_at_frames(tables["frames"], found)
+        if tables["lines"]: _look_at_lines(tables["lines"], found)
+    except _FAILURES as e:
+        report.faults.append(Fault("tables", f"cannot be read ({str(e).split(', /')[0][:100]})", ""))
+        return report
+    lengths, entered, keys = _known_length(library, rows), [r for r in rows if r["added"]], {r.get("key") or r["id"] for r in rows}
+    for row in entered: report.faults += _faults_of(row, found[row.get("key") or row["id"]], lengths.get(row["background"]))
+    report.videos = len(entered) - sum(f.cure.startswith("is removed") for f in report.faults)
+    if len(entered) < len(rows): report.faults.append(Fault("videos", f"{len(rows) - len(entered)} announced that are not in: they are being written, or someone was interrupted", "is swept away"))
+    if lost := sum(v.frames + v.lines for k, v in found.items() if k not in keys): report.faults.append(Fault("frames, lines", f"{lost} rows of no video", "is swept away"))
+    return report
+
+def check_library(library, # a `Library`
+                  repair=False, # mend what can be mended
+                  wait=True): # for another process that is writing
+    "Whether all videos are whole: a `Checked`. A half one is removed by `repair`, so that `add` reads it again; whole ones stay."
+    if library._about() is None: raise VfrError(f"there is no library at {library.path}: make one with vfr add {library.path} VIDEO")
+    if not repair: return _examined(library)
+    with library._writing(wait, encode=False, make=False):
+        report = _examined(library)
+        if not report.mendable or not report.faults: return report
+        library.prove()
+        with _plainly(library.path):
+            for name, ids, values in (m for f in report.faults for m in f._mend):
+                for k in range(0, len(ids), 500):
+                    where = f"_rowid IN ({', '.join(map(str, ids[k:k + 500]))})"
+                    library._table(name).delete(where) if values is None else library._table(name).update(where=where, values=values)
+        library._make_tables(encode=False)
+        library._sweep(thorough=True)
+    report.repaired = True
+    return report
 
 # %% ../nbs/37_library.ipynb #98aebc07
 class _Hearer(_Seer):
@@ -869,7 +1151,7 @@ class _Hearer(_Seer):
         if len(ids) < len(self._rows("id")):
             search = search.where(is_one_of("video", *ids), prefilter=True)
         hits, ids = [], set(ids)
-        for r in search.to_arrow().to_pylist():
+        for r in filter(_is_whole, search.to_arrow().to_pylist()):
             n = r["_doc_index"][0] + 1
             text = "\n".join(r["around"].split("\n")[:n])
             if r["video"] not in ids or not what.holds(text, near): continue
@@ -884,7 +1166,7 @@ class _Hearer(_Seer):
         small = {(r["video"], round(r["time"], 3)): r["thumb"] for r in rows}
         def picture(f):
             jpeg = small.get((f.id, round(at(f), 3)))
-            return None if jpeg is None else np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+            return picture_of(jpeg)
         return [replace(f.moment, image=picture(f)) for f in found]
 
 # %% ../nbs/37_library.ipynb #d954b8a3
@@ -910,7 +1192,7 @@ class Library(_Hearer):
     def remove(self, video, # title, path, link, id or `LibraryVideo`
                wait=True): # for another process that is writing
         "Take a video out; its file stays. VfrError where it is not there, or where several have that name."
-        with self._writing(wait):
+        with self._writing(wait, encode=False):
             rows = self._rows("id", "key", "title", "link", "path")
             found = self._named(video, rows)
             if len(found) > 1: raise VfrError(f"{video!r} names {len(found)} videos of {self.path}: give one of their ids, {', '.join(rows[i]['id'][:12] for i in found[:5])}")
@@ -921,10 +1203,16 @@ class Library(_Hearer):
                 for name in ("frames", "lines"): self._table(name).delete(is_one_of("video", row["key"]))
             self._tidy()
 
+    def check(self, repair=False, # mend what can be mended
+              wait=True): # for another process that is writing
+        "Whether all videos are whole: a `Checked`, see `check_library`."
+        return check_library(self, repair, wait)
+
     def _repr_html_(self):
         from vfr_lib.core import figure_html
         rows = self._rows("title", "duration", "poster", "frames", "lines")
-        shown = [figure_html(np.asarray(Image.open(io.BytesIO(r["poster"])).convert("RGB")), f"{r['title']}\n{hms(r['duration'])}", 160) for r in rows[:60]]
+        def shown_of(title, picture): return f"<p>{html.escape(title)}</p>" if picture is None else figure_html(picture, title, 160)
+        shown = [shown_of(f"{r['title']}\n{hms(r['duration'])}", picture_of(r["poster"])) for r in rows[:60]]
         more = f"<p>and {len(rows) - 60} more</p>" if len(rows) > 60 else ""
         whole = f"{len(rows)} video{'s' * (len(rows) != 1)}, {hms(sum(r['duration'] for r in rows))}, {sum(r['frames'] for r in rows):,} frames, {sum(r['lines'] for r in rows):,} lines of speech"
         return f"<p><strong>{html.escape(self._name)}</strong>: {whole}</p>{''.join(shown)}{more}"
