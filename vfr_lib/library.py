@@ -166,7 +166,7 @@ def _plainly(path):
         if "No space left" in said or getattr(e, "errno", None) == 28: raise VfrError(f"{path}: the disk is full; nothing was lost, make room and run it again", "disk") from e
         if "Permission denied" in said or "Read-only" in said: raise VfrError(f"{path} cannot be written: it is read-only; copy it to a place of your own", "disk") from e
         if isinstance(e, ImportError): raise VfrError(f"a library needs LanceDB ({e}): pip install lancedb") from e
-        raise VfrError(f"{path} is damaged, or not readable as a library ({said.split(', /')[0].splitlines()[0][:120] if said else type(e).__name__}): vfr check {path} says more; put back a copy of it, or make it anew with vfr add", "damaged") from e
+        raise VfrError(f"{path} is damaged, or not readable as a library ({said.split(', /')[0].splitlines()[0][:120] if said else type(e).__name__}): vfr check {shlex.quote(path)} says more; put back a copy of it, or delete it and make it anew with vfr add", "damaged") from e
 
 def is_one_of(column, # its name
               *values): # texts, whatever is in them
@@ -269,7 +269,7 @@ class _Store:
         if every is not None: check_step(every)
         if self._local: self._check_folder(create)
         about = self._about()
-        if about is None and not create: raise VfrError(f"there is no library at {self.path}: make one with vfr add {self.path} VIDEO")
+        if about is None and not create: raise VfrError(f"there is no library at {self.path}: make one with vfr add {shlex.quote(self.path)} VIDEO")
         if about and every is not None and float(every) != about["every"]:
             raise VfrError(f"{self.path} looks at one frame per {about['every']:g} s, not {float(every):g}: open it without `every`, or make another library")
         self.every = about["every"] if about else float(every or 1.0)
@@ -277,7 +277,7 @@ class _Store:
     def _check_folder(self, create):
         p = Path(self.path)
         if p.exists() and not p.is_dir(): raise VfrError(f"{p} is a file: a library is a folder")
-        if not p.exists() and not create: raise VfrError(f"there is no library at {p}: make one with vfr add {p} VIDEO")
+        if not p.exists() and not create: raise VfrError(f"there is no library at {p}: make one with vfr add {shlex.quote(str(p))} VIDEO")
         try: strange = [] if not p.exists() else [c.name for c in p.iterdir() if c.name not in {f"{n}.lance" for n in _schemas(1)} | {".lock"}]
         except OSError as e: raise VfrError(f"{p} cannot be read ({e.strerror}): it needs the permission of whoever it belongs to", "disk") from None
         if strange and not (p / "about.lance").exists(): raise VfrError(f"{p} is not a library, it holds {strange[0]!r}: give an empty or a new folder")
@@ -306,7 +306,7 @@ class _Store:
         "What the library says of itself, a dict, or None where it has not been made yet."
         table = self._table("about")
         if table is None:
-            if any(map(self._has, ("frames", "lines", "videos"))): raise VfrError(f"{self.path} is damaged: its table `about` is missing; put back a copy of it, or make it anew with vfr add", "damaged")
+            if any(map(self._has, ("frames", "lines", "videos"))): raise VfrError(f"{self.path} is damaged: its table `about` is missing; put back a copy of it, or delete it and make it anew with vfr add", "damaged")
             return None
         with _plainly(self.path):
             rows = table.search().limit(1).to_arrow().to_pylist()
@@ -333,14 +333,14 @@ class _Encoding(_Store):
             raise VfrError(f"{self.path} was made with an encoder that did not say which it was, so nobody can tell whether {served.name!r} is the same: add the videos to a new library")
         if who != about["identity"]:
             raise VfrError(f"{self.path} was made with the encoder {about['encoder'][:200]!r} (as it was then), not with {served.name!r}: vectors of two encoders cannot be compared; open it with the one that made it, or add the videos to a new library")
-        if served.dim != about["dim"]: raise VfrError(f"{self.path} is damaged: it says that its vectors have {about['dim']} numbers, those of its encoder have {served.dim}; put back a copy of it, or make it anew with vfr add", "damaged")
+        if served.dim != about["dim"]: raise VfrError(f"{self.path} is damaged: it says that its vectors have {about['dim']} numbers, those of its encoder have {served.dim}; put back a copy of it, or delete it and make it anew with vfr add", "damaged")
         if self._given is not None: choose_encoder(about["identity"], name_of(self._given, served))
         self._made = about
 
     def _follow(self):
         "Forget what was read of a library that was made anew at this place."
         about = self._about()
-        if about is None and self._made: raise VfrError(f"there is no library at {self.path} any more: make one with vfr add {self.path} VIDEO")
+        if about is None and self._made: raise VfrError(f"there is no library at {self.path} any more: make one with vfr add {shlex.quote(self.path)} VIDEO")
         if self._made and (about["identity"], about["dim"]) != (self._made["identity"], self._made["dim"]): self._served = self._made = self._held = None
         if about: self.every = about["every"]
 
@@ -477,7 +477,7 @@ class _Writer(_Fence):
         "VfrError where one table is gone and another is not: to make it anew would say that nothing is there."
         frames, videos = self._table("frames"), self._table("videos")
         gone = "videos" if frames and not videos and frames.count_rows() else "frames" if videos and not frames and videos.count_rows() else None
-        if gone: raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {self.path} says more", "damaged")
+        if gone: raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {shlex.quote(self.path)} says more", "damaged")
 
     def _begin(self):
         "Settle the encoder of a new library."
@@ -781,7 +781,7 @@ class _Reader(_Adder):
         "What is in the library now, in memory; read again only where something has changed."
         table, frames = self._table("videos"), self._table("frames")
         if table is None: return None
-        if frames is None: raise VfrError(f"{self.path} is damaged: its table `frames` is missing; vfr check {self.path} says more", "damaged")
+        if frames is None: raise VfrError(f"{self.path} is damaged: its table `frames` is missing; vfr check {shlex.quote(self.path)} says more", "damaged")
         for again in range(9, -1, -1):
             with _plainly(self.path):
                 state = table.version, table.search().select(["added"]).limit(None).to_arrow()["added"].to_pylist()   # a library made anew may have come as far
@@ -806,15 +806,15 @@ class _Reader(_Adder):
             sort = sort[which[sort] < len(rows)]
         pick = (lambda a: a) if sort is None else (lambda a: a[sort])
         starts = np.searchsorted(pick(which), np.arange(len(rows) + 1))
-        if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]: raise VfrError(f"{self.path} is damaged: frames are missing; vfr check {self.path} says of which video, and --repair removes it, so that vfr add reads it again", "damaged")
+        if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]: raise VfrError(f"{self.path} is damaged: frames are missing; vfr check {shlex.quote(self.path)} says of which video, and --repair removes it, so that vfr add reads it again", "damaged")
         check_frames(found, self.encoder.dim)
         vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1)
         return _Memory(state, rows, starts, np.ascontiguousarray(pick(vectors)), pick(column("usual")), pick(times), pick(column("end")), _nulls(rows, background_of(self.encoder)))
 
-    def _fits(self):
-        "Whether the vectors fit into memory."
+    def _fits(self, keys=None):
+        "Whether the vectors fit into memory, of all videos or of those with these keys."
         import psutil
-        n = sum(v["frames"] for v in self._rows("frames"))
+        n = sum(v["frames"] for v in self._rows("frames", "key") if keys is None or v["key"] in keys)
         return n * self.encoder.dim * 2 <= (psutil.virtual_memory().available // 2 if self.memory is None else self.memory) or (self._held is not None and len(self._held.vectors) == n)
 
 # %% ../nbs/37_library.ipynb #16a2978c
@@ -829,7 +829,7 @@ class _Searcher(_Reader):
         name = name.id if isinstance(name, LibraryVideo) else os.fspath(name)
         same = lambda r: name in (r["id"], r["title"], r["link"], r["path"]) or (len(name) >= 8 and r["id"].startswith(name)) or (self._local and str(Path(os.path.expanduser(name)).absolute()) == r["path"])
         found = [i for i, r in enumerate(rows) if same(r)]
-        if not found: raise VfrError(f"{name!r} is not in {self.path}: vfr videos {self.path} lists what is")
+        if not found: raise VfrError(f"{name!r} is not in {self.path}: vfr videos {shlex.quote(self.path)} lists what is")
         return found
 
     def search(self, query, # what should be seen or said: a sentence, or a `Query`
@@ -846,7 +846,7 @@ class _Searcher(_Reader):
         answer.level = level
         for _ in range(9):
             rows = self._rows("id", "key", "title", "link", "path", "duration")
-            if not rows: raise VfrError(f"the library {self.path} is empty: add a video first, vfr add {self.path} VIDEO")
+            if not rows: raise VfrError(f"the library {self.path} is empty: add a video first, vfr add {shlex.quote(self.path)} VIDEO")
             chosen = [rows[i]["key"] for i in self._chosen(videos, rows)]
             heard = self._heard(query, chosen, max(top, 50)) if said and isinstance(query, str) else []
             looked = self._seen(query, max(top, 20) if said else top, chosen, level, exact, {h.id for h in heard})
@@ -890,7 +890,7 @@ class _Seer(_Searcher):
         def of(vector, calibrated=True):
             scores = np.full(len(m.vectors), -1, np.float32)
             scores[one] = scan(m.vectors[one], vector)
-            if not np.isfinite(scores).all(): raise VfrError(f"{self.path} is damaged: a vector of it is no vector; vfr check {self.path} says of which video", "damaged")
+            if not np.isfinite(scores).all(): raise VfrError(f"{self.path} is damaged: a vector of it is no vector; vfr check {shlex.quote(self.path)} says of which video", "damaged")
             return scores, scores - m.usual - np.float32(background.of_query(vector)) if calibrated and background else scores
         def leaf(part):
             scores, heights = of(part.vector(self.encoder), part.is_text)
@@ -927,15 +927,19 @@ class _Seer(_Searcher):
                         title=v["title"], evidence="said", said=heard.words)
         return _Found(v["key"], moment, float(curve.heights[best]), frame)
 
+    def _near(self, query, n, ids):
+        "The keys of the videos of the `n` frames that the index on disk proposes for a sentence, of some videos or of all."
+        wanted = self.encoder.encode_texts([query])[0]
+        search = self._table("frames").search(wanted, vector_column_name="vector").distance_type("cosine").nprobes(64).refine_factor(20)
+        if ids is not None: search = search.where(is_one_of("video", *ids), prefilter=True)
+        return search.select(["video", "_distance"]).limit(n).to_arrow()["video"].to_pylist()
+
     def _candidates(self, query, n, ids, heard=()):
         "The videos of the `n` best frames by the index on disk, and those that were heard, as a `_Memory` of their frames."
-        if not isinstance(query, str): raise VfrError(f"{self.path} is larger than memory: only sentences can be searched in it, or name fewer videos")
-        frames, wanted = self._table("frames"), self.encoder.encode_texts([query])[0]
+        if not isinstance(query, str) and not self._fits(ids): raise VfrError(f"{self.path} is larger than memory: only sentences can be searched in it, or name fewer videos")
+        frames, rows = self._table("frames"), self._rows("key", "title", "link", "path", "duration", "frames", "background", "null")
         with _plainly(self.path):
-            search = frames.search(wanted, vector_column_name="vector").distance_type("cosine").nprobes(64).refine_factor(20).select(["video", "_distance"]).limit(n)
-            rows = self._rows("key", "title", "link", "path", "duration", "frames", "background", "null")
-            if len(ids) < len(rows): search = search.where(is_one_of("video", *ids), prefilter=True)
-            near = {*search.to_arrow()["video"].to_pylist(), *heard}
+            near = {*self._near(query, n, ids if len(ids) < len(rows) else None), *heard} if isinstance(query, str) else set(ids)
             found = frames.search().where(is_one_of("video", *near)).select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
             return self._arranged(None, [r for r in rows if r["key"] in near], found)
 
@@ -998,7 +1002,7 @@ class Checked:
 
     def __str__(self):
         if not self.faults: return f"{self.path} is whole: {self.videos} video{'s' * (self.videos != 1)}"
-        done = "it was mended" if self.repaired else "vfr check --repair mends it" if self.mendable else "it cannot be mended: put back a copy of it, or make it anew with vfr add"
+        done = "it was mended" if self.repaired else "vfr check --repair mends it" if self.mendable else "it cannot be mended: put back a copy of it, or delete it and make it anew with vfr add"
         rows = [(f.where[:60], f.what, f.cure or "-") for f in self.faults]
         return "\n".join([f"{self.path} has {len(rows)} fault{'s' * (len(rows) != 1)}; {done}", *("  " + "  ".join(r) for r in rows)])
 
@@ -1097,7 +1101,7 @@ def check_library(library, # a `Library`
                   repair=False, # mend what can be mended
                   wait=True): # for another process that is writing
     "Whether all videos are whole: a `Checked`. A half one is removed by `repair`, so that `add` reads it again; whole ones stay."
-    if library._about() is None: raise VfrError(f"there is no library at {library.path}: make one with vfr add {library.path} VIDEO")
+    if library._about() is None: raise VfrError(f"there is no library at {library.path}: make one with vfr add {shlex.quote(library.path)} VIDEO")
     if not repair: return _examined(library)
     with library._writing(wait, encode=False, make=False):
         report = _examined(library)
