@@ -880,7 +880,7 @@ def _look_at_frames(table, found): # a dict: key -> `_Lying`
             lying.frames += 1
             if not t: lying.wrong.add("times that are none")
             if not s: lying.wrong.add("vectors that are none")
-            if thumb is not None and not is_jpeg(thumb): lying.blurred.append(row)
+            if thumb and not is_jpeg(thumb): lying.blurred.append(row)
 
 def _look_at_lines(table, found):
     for batch in _batches(table, ["video", "start", "end", "text", "around"]):
@@ -924,7 +924,7 @@ def _faults_of(row, lying, length):
     if wrong := _wrong_with(row, lying, length): return [Fault(where, ", ".join(wrong), "is removed, so that vfr add reads it again", (("videos", ids, None),))]
     out = []
     if row["title"] is None: out.append(Fault(where, "no title", "is named after its file", (("videos", ids, {"title": Path(row["path"]).stem or row["id"]}),)))
-    if row["poster"] is not None and not is_jpeg(row["poster"]): out.append(Fault(where, "a poster that is no picture", "loses it", (("videos", ids, {"poster": None}),)))
+    if row["poster"] and not is_jpeg(row["poster"]): out.append(Fault(where, "a poster that is no picture", "loses it", (("videos", ids, {"poster": None}),)))
     if lying.blurred: out.append(Fault(where, f"{len(lying.blurred)} thumbnails that are no pictures", "loses them", (("frames", lying.blurred, {"thumb": None}),)))
     return out
 
