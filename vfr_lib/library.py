@@ -530,6 +530,7 @@ class _Sweeper(_Writer):
         return [r["key"] for r in rows if r["key"] and first[r["id"]] is not r]
 
     def _delete(self, table, column, values):
+        if None in values: table.delete(f"{column} IS NULL")
         values = sorted(v for v in values if v is not None)
         for k in range(0, len(values), 500): table.delete(is_one_of(column, *values[k:k + 500]))
 
@@ -761,7 +762,8 @@ def scan(vectors, # float16 (n, dim), one block of memory
 def _nulls(rows, background):
     "How high the background sentences come in each video, or None where one of them was measured with another background."
     if background is None or any(r["background"] != background.digest for r in rows): return None
-    nulls = np.array([r["null"] for r in rows], np.float32).reshape(len(rows), len(background.sentences))
+    if any(len(r["null"] or ()) != len(background.sentences) for r in rows): raise ValueError("what was measured of a video is not whole")
+    nulls = np.array([r["null"] for r in rows], np.float32)
     if not np.isfinite(nulls).all(): raise ValueError("what was measured of a video is no number")
     return nulls
 
@@ -1031,7 +1033,7 @@ def _look_at_frames(table, found): # a dict: key -> `_Lying`
             lying.frames += 1
             if not t: lying.wrong.add("times that are none")
             if not s: lying.wrong.add("vectors that are none")
-            if thumb is not None and not is_jpeg(thumb): lying.blurred.append(row)
+            if thumb and not is_jpeg(thumb): lying.blurred.append(row)
 
 def _look_at_lines(table, found):
     for batch in _batches(table, ["video", "start", "end", "text", "around"]):
@@ -1047,7 +1049,8 @@ def _wrong_with(row, lying, length): # of the videos table; what lies under its 
     if not out and not 0 <= row["duration"] < 1 << 40: out.append(f"a duration of {row['duration']:g} s")
     for name in ("frames", "lines"):
         if row[name] is not None and row[name] != getattr(lying, name): out.append(f"{getattr(lying, name)} {name} where {row[name]} should be")
-    if row["null"] is not None and not (np.isfinite(np.array(row["null"], float)).all() and length in (None, len(row["null"]))): out.append("a measure of chance that is none")
+    null = row["null"] or []
+    if not np.isfinite(np.array(null, float)).all() or length not in (None, len(null)): out.append("a measure of chance that is none")
     return out + sorted(lying.wrong)
 
 # %% ../nbs/37_library.ipynb #cad4b664
@@ -1074,7 +1077,7 @@ def _faults_of(row, lying, length):
     if wrong := _wrong_with(row, lying, length): return [Fault(where, ", ".join(wrong), "is removed, so that vfr add reads it again", (("videos", ids, None),))]
     out = []
     if row["title"] is None: out.append(Fault(where, "no title", "is named after its file", (("videos", ids, {"title": Path(row["path"]).stem or row["id"]}),)))
-    if row["poster"] is not None and not is_jpeg(row["poster"]): out.append(Fault(where, "a poster that is no picture", "loses it", (("videos", ids, {"poster": None}),)))
+    if row["poster"] and not is_jpeg(row["poster"]): out.append(Fault(where, "a poster that is no picture", "loses it", (("videos", ids, {"poster": None}),)))
     if lying.blurred: out.append(Fault(where, f"{len(lying.blurred)} thumbnails that are no pictures", "loses them", (("frames", lying.blurred, {"thumb": None}),)))
     return out
 
@@ -1170,7 +1173,8 @@ class _Hearer(_Seer):
         small = {(r["video"], round(r["time"], 3)): r["thumb"] for r in rows}
         def picture(f):
             jpeg = small.get((f.id, round(at(f), 3)))
-            return picture_of(jpeg)
+            picture = picture_of(jpeg)
+            return np.full((90, 160, 3), 128, np.uint8) if picture is None else picture   # grey: the thumbnail is lost, the moment is not
         return [replace(f.moment, image=picture(f)) for f in found]
 
 # %% ../nbs/37_library.ipynb #d954b8a3
