@@ -24,7 +24,7 @@ from .cache import file_digest
 from .calibration import background_of, p_value
 from .clips import cache_folder
 from .core import Moment, Moments, VfrError, hms, warn, write_whole
-from .download import download, is_link, playlist
+from .download import as_link, download, is_link, playlist, public_link
 from .embedding import FrameVectors, embed_stages
 from .frames import check_step, open_video
 from .moments import Curve, check_search, moments_of
@@ -566,6 +566,7 @@ class _Sweeper(_Writer):
         for r in rows:
             r["key"] = r.get("key") or r["id"]
             if "path" in r: r["path"] = path_kept(r["path"])
+            if r.get("link"): r["link"] = public_link(r["link"])   # one of an older version may hold a password
             if len(r.get("title", "")) > 1000: r["title"] = r["title"][:1000] + "…"
         replaced = {key for r in rows for key in r.pop("instead", None) or ()}
         rows = sorted((r for r in rows if r["key"] not in replaced), key=_age)
@@ -587,7 +588,7 @@ class Added:
 
     def known(self, given, title, more=""):
         "Note that what was given is in the library already, under a title."
-        self.skipped.append((given, f"is there already, as {title!r}{more}"))
+        self.skipped.append((public_link(given) if is_link(given) else given, f"is there already, as {title!r}{more}"))
 
     def __str__(self):
         n, rest = len(self.added), dict(replaced=len(self.replaced), skipped=len(self.skipped))
@@ -648,7 +649,7 @@ class _Adder(_Sweeper):
                         try: self._add_one(item, title, report, progress, stop)
                         except VfrError as e:
                             if e.kind in ("cancelled", "disk", "damaged", "lost") or len(videos) == len(items) == 1: raise
-                            report.skipped.append((str(item), str(e)))
+                            report.skipped.append((public_link(item), str(e)))
             finally: self._tidy()
         return report
 
@@ -656,7 +657,7 @@ class _Adder(_Sweeper):
         "(path or link, title or None) of every video behind what was given."
         if not isinstance(given, (str, os.PathLike)) or not os.fspath(given).strip(): raise VfrError(f"{given!r} is not a video: give a path, a link or a folder")
         text = os.fspath(given)
-        if is_link(text): return [(text, None)] if self._known(link=text) else playlist(text, stop=stop)
+        if link := as_link(text): return [(link, None)] if link == public_link(link) and self._known(link=link) else playlist(link, stop=stop)
         path = Path(os.path.expanduser(text))
         if not path.is_dir(): return [(text if text == "sample" else str(path), None)]
         films, others = _files(path)
@@ -671,13 +672,13 @@ class _Adder(_Sweeper):
     def _add_one(self, item, title, report, progress, stop):
         "Read one video and write its rows, the row of the video last."
         tell = progress or (lambda *a: None)
-        link = item if is_link(item) else None
-        if link and (known := self._known(link=link)): return report.known(item, known["title"])
+        link = public_link(item) if is_link(item) else None   # as it is shown and kept
+        if link == item and (known := self._known(link=link)): return report.known(item, known["title"])
         _, path = open_video(item, lambda p: tell("download", p["bytes"], p["total"]), stop)
         if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
         id = file_digest(path, stop)[:32]
         if known := self._known(id=id): return self._met_again(known, item, path, link, report)
-        details = download(link, stop=stop) if link else None
+        details = download(item, stop=stop) if link else None
         *_, frames = embed_stages(path, self.encoder, self.every, progress=lambda n, done, end: tell("frames", done, end), stop=stop, thumbs=True)
         lines, said = _within(*lines_of(path, details and details.captions), path, frames.end)
         name = (details and details.title) or title or ("sample" if item == "sample" else os.fsencode(Path(item).stem).decode("utf-8", "replace"))
@@ -827,7 +828,7 @@ class _Searcher(_Reader):
 
     def _named(self, name, rows):
         name = name.id if isinstance(name, LibraryVideo) else os.fspath(name)
-        same = lambda r: name in (r["id"], r["title"], r["link"], r["path"]) or (len(name) >= 8 and r["id"].startswith(name)) or (self._local and str(Path(os.path.expanduser(name)).absolute()) == r["path"])
+        same = lambda r: name in (r["id"], r["title"], r["link"], r["path"]) or (r["link"] and public_link(as_link(name) or name) == r["link"]) or (len(name) >= 8 and r["id"].startswith(name)) or (self._local and str(Path(os.path.expanduser(name)).absolute()) == r["path"])
         found = [i for i, r in enumerate(rows) if same(r)]
         if not found: raise VfrError(f"{name!r} is not in {self.path}: vfr videos {shlex.quote(self.path)} lists what is")
         return found
