@@ -44,8 +44,8 @@ class HostileServer(socketserver.ThreadingTCPServer):
     def __exit__(self, *a): self.closed.set(); self.shutdown(); self.server_close()
 
 @cache
-def bomb(kind, layers=1, size=1 << 29): # zlib's window bits
-    "Zeros, half a gigabyte of them, packed."
+def bomb(kind, layers=1, size=1 << 28): # zlib's window bits
+    "Zeros, a quarter of a gigabyte of them, packed."
     part, packer = bytes(1 << 20), zlib.compressobj(9, zlib.DEFLATED, kind)
     packed = b"".join([packer.compress(b"<html>"), *(packer.compress(part) for _ in range(size >> 20)), packer.flush()])
     for _ in range(layers - 1):
@@ -81,11 +81,11 @@ def strange_packing(c): c.answer(b"\x81" * 100_000, Content_Encoding="br, zstd, 
 @way
 def gzip_error(c): c.answer(bomb(31), status="404 Not Found", Content_Encoding="gzip")
 @way
-def many_tags(c): c.answer(b"<html>" + b"<video src=a.mp4></video>" * 400_000)
+def many_tags(c): c.answer(b"<html>" + b"<video src=a.mp4></video>" * 100_000)
 @way
-def json_page(c): c.answer(b"<html><script type='application/ld+json'>[" + b"[]," * 4_000_000 + b"[]]</script>")
+def json_page(c): c.answer(b"<html><script type='application/ld+json'>[" + b"[]," * 2_000_000 + b"[]]</script>")
 @way
-def deep_json(c): c.answer(b"<html><script type='application/ld+json'>" + b"[" * 2_000_000 + b"</script>")
+def deep_json(c): c.answer(b"<html><script type='application/ld+json'>" + b"[" * 500_000 + b"</script>")
 @way
 def entities(c):
     parts = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 10))
@@ -164,3 +164,17 @@ def captions_page(c): c.answer(b'<html><head><title>t</title></head><video src="
 def captions_bomb(c): c.answer(b'<html><head><title>t</title></head><video src="film.mp4"><track kind="subtitles" srclang="en" src="/gzip-page.vtt"></video></html>')
 @way
 def picture_page(c): c.answer(b'<html><head><title>t</title><meta property="og:image" content="/endless-page.jpg"></head><video src="film.mp4" poster="/gzip-page.jpg"></video></html>')
+@way
+def stall(c):
+    "Most of a film, and then nothing; what is asked for later comes from whatever `film` is then."
+    data, wanted, state = c.server.film, c.headers.get("range", ""), c.server.state
+    if state.get("honest") and c.headers.get("if-range", state.get("etag")) != state.get("etag"): wanted = ""
+    span = wanted.removeprefix("bytes=").split("-")
+    first, last = (int(span[0]), int(span[1] or len(data) - 1)) if wanted else (0, len(data) - 1)
+    if first >= len(data): return c.answer(b"", status="416 Range Not Satisfiable", Content_Range=f"bytes */{len(data)}")
+    last = min(last, len(data) - 1)
+    named = {k: v for k, v in dict(ETag=state.get("etag"), Last_Modified=state.get("modified"), Content_Range=wanted and f"bytes {first}-{last}/{len(data)}").items() if v}
+    c.head("video/mp4", "206 Partial Content" if wanted else "200 OK", Content_Length=last + 1 - first, **named)
+    if c.verb == "HEAD": return
+    if state.get("stalls"): c.wfile.write(data[:len(data) * 9 // 10]); c.wfile.flush(); return c.server.closed.wait(100)
+    c.wfile.write(data[first:last + 1])
