@@ -22,7 +22,7 @@ from .cache import file_digest
 from .calibration import background_of
 from .clips import cache_folder, sample_clip
 from .core import VfrError, warn, write_whole
-from .download import download, forget, is_link
+from .download import download, forget, is_link, public_link
 from .embedding import _encoded, _looked_at, _width, ahead
 from .frames import Sampler, iter_frames, probe
 from .library import Added, _plainly, _within, frame_rows, line_rows
@@ -539,7 +539,7 @@ class _Collected:
         parts, task = self.parts.values(), self.task
         end, null = next(p for p in parts if p.chunk.closing), None
         if background: null = background.null(*(np.max(tops, 0) for tops in zip(*(p.chunk.tops for p in parts))))
-        return dict(id=task.id, key=f"{task.id}-{run}", title=task.title, link=task.link, lines=end.lines, frames=sum(p.frames for p in parts), **end.chunk.closing,
+        return dict(id=task.id, key=f"{task.id}-{run}", title=task.title, link=task.link and public_link(task.link), lines=end.lines, frames=sum(p.frames for p in parts), **end.chunk.closing,
                     poster=next(p.chunk.poster for p in parts if p.chunk.poster), background=background.digest if background else None, null=null)
 
 def _enter(library, videos):
@@ -628,7 +628,7 @@ class _Run:
 
     def _skip(self, task, why, kind):
         self.kind = kind
-        if kind != "known": return self.report.skipped.append((task.given, why))
+        if kind != "known": return self.report.skipped.append((public_link(task.given), why))
         self.library._met_again(self.library._known(id=why), task.given, task.given, task.link, self.report)
 
     def enter(self):
@@ -679,7 +679,7 @@ def _resolved(given, title):
 
 def _linked(library, given, report):
     "Whether a link is in the library; then the report says so."
-    known = library._known(link=given) if "://" in given else None
+    known = library._known(link=given) if "://" in given and public_link(given) == given else None
     if known: report.known(given, known["title"])
     return known
 

@@ -158,6 +158,7 @@ class Moments(list):
     "A list of `Moment`, best first, that shows itself as a filmstrip."
     share = 1.0   # of the sampled frames that were looked at; below 1 a better answer may follow
     path = None   # the file that was searched, where `Moment.video` may be a link
+    files = None  # {`Moment.video`: the file behind it} where a search of several videos knows files of links
     times, scores = (), ()   # the curve: seconds and cosine of every frame that was looked at
     duration = None   # seconds, of the video
     level = 0.05   # above this p-value nothing counts as found

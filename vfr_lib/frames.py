@@ -721,7 +721,8 @@ def open_video(video, # a path, an http(s) link, or `sample`
     if not text.strip(): raise VfrError(f"{video!r} is not a video: give a path, an http(s) link, or 'sample'")
     if text == "sample": return (str(sample_clip()),) * 2
     if not is_link(text) and "://" not in text: return (os.fspath(local_path(text)) if text.startswith("~") else text,) * 2
-    path = download(text, progress=progress, stop=stop).path
+    video = download(text, progress=progress, stop=stop)
+    text, path = video.url, video.path
     try: probe(path)
     except VfrError as e:
         forget(path)
