@@ -476,7 +476,8 @@ class _Writer(_Fence):
     def _check_tables(self):
         "VfrError where one table is gone and another is not: to make it anew would say that nothing is there."
         frames, videos = self._table("frames"), self._table("videos")
-        gone = "videos" if frames and not videos and frames.count_rows() else "frames" if videos and not frames and videos.count_rows() else None
+        lies = lambda table: table is not None and table.count_rows() > 0
+        gone = "videos" if lies(frames) and videos is None else "frames" if lies(videos) and frames is None else None
         if gone: raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {shlex.quote(self.path)} says more", "damaged")
 
     def _begin(self):
@@ -849,6 +850,7 @@ class _Searcher(_Reader):
         answer.level = level
         for _ in range(9):
             rows = self._rows("id", "key", "title", "link", "path", "duration")
+            if not rows: self._check_tables()
             if not rows: raise VfrError(f"the library {self.path} is empty: add a video first, vfr add {shlex.quote(self.path)} VIDEO")
             chosen = [rows[i]["key"] for i in self._chosen(videos, rows)]
             heard = self._heard(query, chosen, max(top, 50)) if said and isinstance(query, str) else []
@@ -989,7 +991,7 @@ class Fault:
     where: str           # the title of a video, or the name of a table
     what: str            # is wrong, in words
     cure: str            # what `repair` does
-    _mend: tuple = ()    # (table, row ids, new values; None deletes)
+    _mend: tuple = ()    # (table, row ids, new values; None deletes rows)
 
 @dataclass
 class Checked:
@@ -1079,8 +1081,8 @@ def _faults_of(row, lying, length):
     if wrong := _wrong_with(row, lying, length): return [Fault(where, ", ".join(wrong), "is removed, so that vfr add reads it again", (("videos", ids, None),))]
     out = []
     if row["title"] is None: out.append(Fault(where, "no title", "is named after its file", (("videos", ids, {"title": Path(row["path"]).stem or row["id"]}),)))
-    if row["poster"] and not is_jpeg(row["poster"]): out.append(Fault(where, "a poster that is no picture", "loses it", (("videos", ids, {"poster": None}),)))
-    if lying.blurred: out.append(Fault(where, f"{len(lying.blurred)} thumbnails that are no pictures", "loses them", (("frames", lying.blurred, {"thumb": None}),)))
+    if row["poster"] and not is_jpeg(row["poster"]): out.append(Fault(where, "a poster that is no picture", "loses it", (("videos", ids, {"poster": b""}),)))
+    if lying.blurred: out.append(Fault(where, f"{len(lying.blurred)} thumbnails that are no pictures", "loses them", (("frames", lying.blurred, {"thumb": b""}),)))
     return out
 
 def _examined(library):
