@@ -19,7 +19,7 @@ import av
 import numpy as np
 
 from .core import Moment, Moments, VfrError, hms, opencv, p_text, to_jpeg, warn, write_whole
-from .download import ffmpeg, is_link
+from .download import ffmpeg, is_link, public_link
 from .embedding import FrameVectors, embed_frames
 from .frames import _open, _zero, clock_pieces, frame_at, frames_between, open_video, probe
 from .moments import shot_cuts
@@ -34,7 +34,7 @@ def link_at(video, # a path or a link
     if parts.hostname not in ("youtu.be", "youtube.com", "www.youtube.com", "m.youtube.com"):
         return None
     query = {k: v[-1] for k, v in parse_qs(parts.query).items()} | {"t": str(int(time))}
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    return public_link(urlunsplit(parts._replace(query=urlencode(query))))
 
 # %% ../nbs/34_export.ipynb #26a75619
 def _one_line(text, most=200):
@@ -49,16 +49,16 @@ def _called(m, file=None):
 def _put(text, path):
     "Write a text file whole; None gives the text back, otherwise its path is returned."
     if path is None: return text
-    try: Path(path).resolve().is_dir()
-    except (OSError, ValueError, TypeError) as e: raise VfrError(f"{str(path)[:80]!r} cannot be the name of a file ({getattr(e, 'strerror', None) or e}): choose another") from None
     with write_whole(path) as tmp: tmp.write_text(text, encoding="utf-8", errors="replace", newline="")
-    return Path(path)
+    return Path(os.path.expanduser(path))
 
 # %% ../nbs/34_export.ipynb #25aa7068
+_formula = re.compile(r"(^|[;|\t\r\n\v\f\x1c-\x1f\x85\u2028\u2029])(?=[\s\x00-\x1f\u200b-\u200f\u2060\ufeff\"'“”]*[=+\-@＝＋－＠])")
+
 def _cell(text):
-    "A text as a cell that no spreadsheet takes for a formula."
-    text = str(text or "")
-    return "'" + text if text.lstrip()[:1] in tuple("=+-@＝＋－＠") or text[:1] in ("\t", "\r", "\n") else text
+    "A text as a cell that no spreadsheet takes for a formula, whatever it takes for the end of a cell."
+    text = _formula.sub(r"\1'", str(text or ""))
+    return "'" + text if text[:1] in ("\t", "\r", "\n") else text
 
 def to_csv(moments, # a list of `Moment`
            path=None): # file to write; None returns the text
@@ -67,8 +67,8 @@ def to_csv(moments, # a list of `Moment`
     table = csv.writer(out)
     table.writerow(["rank", "video", "start", "end", "time", "score", "link", "p_value", "title", "evidence", "said"])
     for rank, m in enumerate(moments, 1):
-        table.writerow([rank, _cell(m.video), *(f"{v:.3f}" for v in (m.start, m.end, m.time)), f"{m.score:.4f}", link_at(m.video, m.time) or "",
-                        "" if m.p_value is None else f"{m.p_value:.4g}", _cell(m.title), m.evidence, _cell(m.said)])
+        table.writerow([rank, _cell(public_link(m.video)), *(f"{v:.3f}" for v in (m.start, m.end, m.time)), f"{m.score:.4f}", _cell(link_at(m.video, m.time)),
+                        "" if m.p_value is None else f"{m.p_value:.4g}", _cell(m.title), _cell(m.evidence), _cell(m.said)])
     return _put(out.getvalue(), path)
 
 # %% ../nbs/34_export.ipynb #c883e890
@@ -76,7 +76,7 @@ def to_json(moments, # a list of `Moment`
             path=None): # file to write; None returns the text
     "The moments as a JSON array of `Moment.to_dict()` and `link`; the text, or the file's path."
     plain = lambda v: v.item() if hasattr(v, "item") else str(v)
-    return _put(json.dumps([m.to_dict() | {"link": link_at(m.video, m.time)} for m in moments], indent=1, ensure_ascii=False, default=plain) + "\n", path)
+    return _put(json.dumps([m.to_dict() | {"video": public_link(m.video), "link": link_at(m.video, m.time)} for m in moments], indent=1, ensure_ascii=False, default=plain) + "\n", path)
 
 # %% ../nbs/34_export.ipynb #8ec7cbe5
 def _marks(chapters, labels):
@@ -670,7 +670,7 @@ def _item(rank, m):
 def _group(moments, tag):
     "The moments of one video, [(rank, moment)], under its title."
     m = moments[0][1]
-    name, link = html.escape(str(m.video)), is_link(m.video)
+    name, link = html.escape(public_link(m.video)), is_link(m.video)
     name = f'<a href="{name}">{name}</a>' if link else name
     title = next((x.title for _, x in moments if x.title), None)
     head = f'<{tag}>{html.escape(str(title))}</{tag}><p class="from">{name}</p>' if title else f'<{tag} class="from">{name}</{tag}>'
