@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VfrError', 'VfrWarning', 'warn', 'hms', 'parse_time', 'size_text', 'parse_size', 'Frame', 'opencv', 'to_jpeg',
-           'figure_html', 'Moment', 'p_text', 'Moments', 'home_path', 'write_whole', 'pick_device']
+           'figure_html', 'Moment', 'p_text', 'Moments', 'home_path', 'writable_path', 'write_whole', 'pick_device']
 
 # %% ../nbs/00_core.ipynb #09285743
 import base64, html, os, re, secrets, warnings
@@ -185,7 +185,7 @@ def home_path(path): # a path; `~` and `~user` are home folders, as in the shell
     except (OSError, ValueError, TypeError, RuntimeError) as e:   # e.g. a zero byte, or links in a circle
         raise VfrError(f"{str(path)[:80]!r} cannot be the name of a file ({getattr(e, 'strerror', None) or e}): choose another") from None
 
-def _to_write(path):
+def writable_path(path): # of a file; `~` is the home folder
     "The file that a path means, a link's target; VfrError where none can be written."
     path = home_path(path)
     try:
@@ -200,7 +200,7 @@ def _to_write(path):
 @contextmanager
 def write_whole(path): # the file to appear
     "Yield a temporary path beside `path`; it becomes `path` when the block ends well and vanishes when it does not."
-    path = _to_write(path)
+    path = writable_path(path)
     tmp = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}{path.suffix}")
     try: os.close(os.open(tmp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))   # the system takes away what the umask says
     except OSError as e:
