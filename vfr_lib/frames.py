@@ -29,9 +29,8 @@ _formats = """mov,matroska,mpegts,mpegtsraw,mpeg,avi,flv,live_flv,kux,ogg,asf,as
 webp,jpegxl_anim,h264,hevc,vvc,evc,av1,obu,mpegvideo,m4v,h261,h263,vc1,vc1test,cavsvideo,avs2,avs3,dirac,dnxhd,apv,yuv4mpegpipe,mjpeg,mjpeg_2000,smjpeg,ipu,vivo,viv,v210,v210x,rawvideo,
 rpl,roq,bink,smk,film_cpk,thp,cdxl,cine,r3d,ser,4xm,c93,ea,flic,filmstrip,idcin,ipmovie,wc3movie,xmv,vmd,usm,bethsoftvid,siff,mm,anm,yop,rl2,jv,bfi,hnm,amv,dxa,dsicin,tiertexseq,sol,moflex,
 mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3,dts,ape,wv,tta,au,voc,3dostr,xa,mpc,mpc8""".replace("\n", "")
-_safe = dict(protocol_whitelist="file", format_whitelist=_formats)
-
 MOST_PIXELS = 8192 * 4320   # of a picture: what is larger would fill the memory
+_safe = dict(protocol_whitelist="file", format_whitelist=_formats, max_pixels=str(MOST_PIXELS))
 
 def local_path(path): # a path; `~` and `~user` are home folders, as in the shell
     "The path of a file as the system knows it; VfrError where it cannot be one."
@@ -53,11 +52,11 @@ def _checked(path):
 
 # %% ../nbs/11_frames.ipynb #87f7bc5b
 def _beside(work, stop):
-    "What `work` gives, which runs in another thread: FFmpeg hears no Ctrl-C and no `stop` before it comes back."
-    if stop is None and threading.current_thread() is not threading.main_thread(): return work()
-    out = []
+    "What `work` gives, which is called with the seconds it may take; what takes longer runs in another thread: FFmpeg hears no Ctrl-C and no `stop` before it comes back."
+    try: return work(0.5)
+    except av.ExitError: out = []
     def run():
-        try: out.append((work(), None))
+        try: out.append((work(30), None))
         except BaseException as e: out.append((None, e))
     thread = threading.Thread(target=run, daemon=True, name="vfr open")
     thread.start()
@@ -79,7 +78,7 @@ def _container(path, stop=None):
             except UnicodeEncodeError:   # bytes that are no text cannot be named to FFmpeg
                 handle = os.open(p, os.O_RDONLY)
                 address = f"/dev/fd/{handle}"
-        container = _beside(lambda: av.open(f"file:{address}", options=_safe, metadata_errors="replace", timeout=(30, None)), stop)
+        container = _beside(lambda seconds: av.open(f"file:{address}", options=_safe, metadata_errors="replace", timeout=(seconds, None)), stop)
     except (av.FFmpegError, OSError) as e:
         if handle is not None: os.close(handle)
         raise VfrError(_unopened(p, e)) from None
@@ -126,20 +125,26 @@ def _open(path, stop=None):
 
 # %% ../nbs/11_frames.ipynb #a40ee1bf
 class _Aspect:
-    "Decodes packets; every frame whose pixels are no squares gets their width over height as `opaque`."
+    "Decodes packets; a frame that is not shown as it is stored gets [width of its pixels over their height, how it is turned] as `opaque`."
     def __init__(self, container, stream):
         self.codec, said = stream.codec_context, _sane(stream.sample_aspect_ratio)
         self.fixed = container.format.name.startswith(("mov", "matroska"))   # elsewhere the codec says it, and may change its mind on the way
-        self.now, self.before, self.since = said, said, -1 << 62
+        self.now, self.before, self.since, self.rotation, self.turns = said, said, -1 << 62, None, _upright
 
     def decode(self, packet):
-        frames = packet.decode()
+        if packet is None:
+            frames = self.codec.decode(None)
+            self.codec.flush_buffers()
+        else: frames = packet.decode()
         if not self.fixed and (new := self.codec.sample_aspect_ratio) and (new := _sane(new)) != self.now:
-            self.before, self.now, self.since = self.now, new, -1 << 62 if packet.pts is None else packet.pts
-        if self.now != 1 or self.before != 1:
-            for f in frames:
-                if (ratio := self.now if f.pts is None or f.pts >= self.since else self.before) != 1: f.opaque = [ratio]   # a list for each: PyAV tells them apart by their address
+            self.before, self.now, self.since = self.now, new, -1 << 62 if packet is None or packet.pts is None else packet.pts
+        for f in frames: self.mark(f)
         return frames
+
+    def mark(self, f):
+        ratio = self.now if f.pts is None or f.pts >= self.since else self.before
+        if f.rotation != self.rotation: self.rotation, self.turns = f.rotation, _turns(f)   # rarely: a frame whose side data was read lives on until the garbage is collected
+        if ratio != 1 or self.turns != _upright: f.opaque = [ratio, self.turns]   # a list for each: PyAV tells them apart by their address
 
 def _sane(ratio):
     "An aspect ratio of pixels as a Fraction, 1 where it is missing or absurd."
@@ -155,37 +160,39 @@ def _decoded(packets, tape, aspect, damage, path):
         if tape is not None and tape.ranked and i is not None and i < len(tape.times): turns.append(tape.times[i])
         try: frames = aspect.decode(packet)
         except av.FFmpegError:
-            damage.append(None if packet.pts is None else packet.pts * packet.time_base)
+            damage.append(None if packet is None or packet.pts is None else packet.pts * packet.time_base)
             turns = turns[:-1]
             continue
         for f in frames:
             if turns: f.pts = turns.pop(0)
             if f.pts is None: raise VfrError(f"{path} carries no times: put it into an mp4 file first (ffmpeg -i IN -c copy OUT.mp4)")
-            if f.is_corrupt: damage.append(f.pts * f.time_base)
+            if f.is_corrupt: damage.append(f.pts * tape.tick if tape else None)
             else: yield f
 
 # %% ../nbs/11_frames.ipynb #386da8d9
+_upright = (False, False, False)
+
 def _turns(frame):
     "How the stored picture is turned to be shown: (whether rows become columns, then mirrored left and right, then upside down)."
     side = frame.side_data.get("DISPLAYMATRIX")
-    if side is None: return False, False, False
+    if side is None: return _upright
     a, b, _, c, d = np.frombuffer(bytes(side), np.int32, 5).tolist()   # x' = ax + cy, y' = bx + dy
     if abs(a) + abs(d) >= abs(b) + abs(c): return False, a < 0, d < 0   # of an odd angle, the nearest quarter
     return True, c < 0, b < 0
 
 def _shown(frame, width=None):
     "(width, height) of the stored picture once its pixels are squares; `width` scales it down to that many pixels as shown."
-    w, h = frame.width, frame.height
-    square = max(1, round(w * (frame.opaque or [1])[0]))
+    w, h, (ratio, turns) = frame.width, frame.height, frame.opaque or (1, _upright)
+    square = max(1, round(w * ratio))
     if square * h <= MOST_PIXELS: w = square
-    across = h if width and _turns(frame)[0] else w
+    across = h if turns[0] else w
     return (max(1, w * width // across), max(1, h * width // across)) if width and across > width else (w, h)
 
 def _picture(frame, width=None):
     "RGB uint8 array of a PyAV frame, turned the way it is shown; `width` scales it down to that many pixels."
     w, h = _shown(frame, width)
     scale = {} if (w, h) == (frame.width, frame.height) else dict(width=w, height=h, interpolation="AREA" if w <= frame.width else "BICUBIC")
-    image, (swap, mirror, over) = frame.to_ndarray(format="rgb24", **scale), _turns(frame)
+    image, (swap, mirror, over) = frame.to_ndarray(format="rgb24", **scale), (frame.opaque or (1, _upright))[1]
     if not (swap or mirror or over): return image
     if swap: image = image.transpose(1, 0, 2)
     return np.ascontiguousarray(image[::-1 if over else 1, ::-1 if mirror else 1])
@@ -218,43 +225,46 @@ class VideoInfo:
 def _declared_end(container, stream, zero, sure=False):
     "Where the file says that its video ends, seconds from its start as a Fraction, or None; `sure`: None also where only the whole file says it, and sound may be what lasts longer."
     if int(container.format.flags) & av.format.Flags.ts_discont.value: return None   # guessed from the last time, by a clock that may have been set anew
-    if stream.duration: return ((stream.start_time or 0) + stream.duration) * stream.time_base - zero
+    if container.format.name == "avi" and stream.frames and stream.average_rate: return stream.frames / stream.average_rate   # FFmpeg would guess it from the bytes that are there
+    several = sure and len(container.streams) > 1
+    if stream.duration and not (several and container.format.name in ("asf", "flv", "ogg", "rm")): return ((stream.start_time or 0) + stream.duration) * stream.time_base - zero
     if container.format.name.startswith("matroska") and (m := re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d{1,9})\d*", stream.metadata.get("DURATION", ""))):
         return int(m[1]) * 3600 + int(m[2]) * 60 + Fraction(m[3]) - zero
-    if not container.duration or (sure and len(container.streams) > 1): return None
+    if not container.duration or several: return None
     whole = Fraction(container.duration, av.time_base)   # Matroska counts it from 0, the others from their start
     return whole - zero if "matroska" in container.format.name else whole
 
 def _timecode(container, stream, first):
     "The start timecode that the file, one of its streams or its first frame carries, or None."
-    for tags in (stream.metadata, container.metadata, *(s.metadata for s in container.streams), first.metadata):
-        for name, value in tags.items():
-            if name.lower() != "timecode" or not re.fullmatch(r"\d\d:\d\d:\d\d[:;.,]\d{2,3}", value.strip()): continue
-            if tags is not first.metadata or set(value) & set("123456789"): return value.strip()   # coders that know no timecode write 0 into the pictures
+    coded = first.metadata.get("timecode", "")
+    tags = [(k.lower(), v) for source in (stream, container, *container.streams) for k, v in source.metadata.items()]
+    said = [v.strip() for k, v in tags if k == "timecode"] + [coded] * bool(set(coded) & set("123456789"))   # coders that know no timecode write 0 into the pictures
+    return next((v for v in said if re.fullmatch(r"\d\d:\d\d:\d\d[:;.,]\d{2,3}", v)), None)
 
 # %% ../nbs/11_frames.ipynb #283e96e0
 class _Clock:
     "How the times of a file become continuous: of every piece its first packet, its first time and what is added to the file's own (ticks)."
-    def __init__(self, pieces=((0, -1 << 62, 0),)):
-        self.firsts, self.starts, self.shifts = map(list, zip(*pieces))
+    def __init__(self, pieces=((0, -1 << 62, 0),), odd=None): # odd: {packet: mended time} where the file has no sane time
+        (self.firsts, self.starts, self.shifts), self.odd = map(list, zip(*pieces)), odd or {}
 
     def __len__(self): return len(self.firsts)
     def shift(self, i): return self.shifts[bisect_right(self.firsts, i) - 1] if len(self) > 1 else 0   # packet i
     def added(self, pts): return self.shifts[bisect_right(self.starts, pts) - 1] if len(self) > 1 else 0   # a mended time
 
     def packets(self, container, stream, stop=None):
-        "Yield (index, packet) with mended times; the index of what flushes the decoder is None."
+        "Yield (index, packet) with mended times; the index of what flushes the decoder is None, and so is the packet before a keyframe at which the clock is set anew."
         i = 0
         for p in container.demux(stream):
             if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
             if not p.size: yield None, p; continue
-            if len(self) > 1: _shifted(p, self.shift(i))
+            if len(self) > 1:
+                if i and i in self.firsts and p.is_keyframe: yield None, None   # nothing behind it leans on what was before
+                _shifted(p, self.shift(i), self.odd.get(i))
             yield i, p
             i += 1
 
-def _shifted(packet, ticks):
-    if packet.dts is not None and packet.pts is not None and packet.dts - packet.pts > 1 << 32: packet.pts += 1 << 33   # the clock of MPEG has 33 bits
-    if packet.pts is not None: packet.pts += ticks
+def _shifted(packet, ticks, pts):
+    if packet.pts is not None: packet.pts = packet.pts + ticks if pts is None else pts
     if packet.dts is not None: packet.dts += ticks
 
 _leap = 10   # seconds that the clock of a broadcast may leap ahead before it counts as set anew, as in FFmpeg
@@ -263,8 +273,9 @@ def _joints(pts, dts, keys, second, broadcast): # int64 arrays (n,), ticks; indi
     "Packets at which a clock is set anew: it runs backwards or, in containers of broadcasts, leaps ahead."
     if broadcast:
         steps = np.diff(dts)
-        usual = int(np.median(np.abs(steps))) if len(steps) else 0
-        return (np.flatnonzero((steps < -max(2 * usual, second // 20)) | (steps - usual > max(_leap * second, 20 * usual))) + 1).tolist()
+        usual, at_key = int(np.median(np.abs(steps))) if len(steps) else 0, np.isin(np.arange(1, len(dts)), keys)
+        back = steps <= np.where(at_key, 0, -max(2 * usual, second // 20))
+        return (np.flatnonzero(back | (steps - usual > max(_leap * second, 20 * usual))) + 1).tolist()
     joints, since = [], 0
     for k in keys[1:]:   # before a keyframe comes what is shown before it
         if pts[k] < pts[since:k].max() - second // 20: joints.append(k); since = k
@@ -278,16 +289,16 @@ class _Tape:
         self.broadcast = bool(int(container.format.flags) & av.format.Flags.ts_discont.value)
         self.by_place = self.broadcast or container.format.name in ("avi", "flv", "mxf")   # what is behind a byte of it can be read
         self.turns = container.format.name == "avi" and stream.codec_context.has_b_frames   # a frame has its turn there, and no time: what FFmpeg guesses runs to and fro
-        self.frames, self.keys, self.hidden, self.clean, self.corrupt = stream.frames, [], set(), True, False
+        self.frames, self.keys, self.hidden, self.corrupt, self.clean, self.broken = stream.frames, [], set(), set(), True, False
         pts, dts, lasts, self.sizes, self.places, codec = array("q"), array("q"), array("q"), array("q"), array("q"), stream.codec_context
         try:
             for i, p in _Clock().packets(container, stream, stop):
                 if i is None: continue
                 if p.is_keyframe or not i: self.keys.append(i); self.clean = self.clean and (not i or _starts_anew(p, codec))
                 if p.is_discard: self.hidden.add(i)
-                self.corrupt = self.corrupt or p.is_corrupt
+                if p.is_corrupt: self.corrupt.add(i)
                 for column, value in zip((pts, dts, lasts, self.sizes, self.places), (p.pts, p.dts, p.duration, p.size, p.pos)): column.append(_none if value is None else value)
-        except av.FFmpegError: self.corrupt = True
+        except av.FFmpegError: self.broken = True
         self._mend(*(np.frombuffer(a, np.int64) if a else np.empty(0, np.int64) for a in (pts, dts, lasts)), stream)
 
     def _mend(self, pts, dts, lasts, stream):
@@ -295,23 +306,27 @@ class _Tape:
         if self.ranked: pts = dts + (pts[0] - dts[0])
         self.timed, self.clock = bool(len(pts)) and not (pts == _none).any(), _Clock()
         if self.timed:
-            pts = pts + ((dts - pts > 1 << 32) & (dts != _none) & self.broadcast) * (1 << 33)
             lasts = np.where(lasts > 0, lasts, round(1 / stream.average_rate / self.tick) if stream.average_rate else 0)
             pts = self._continuous(pts, np.where(dts == _none, pts, dts), lasts)
         self.times = array("q", pts.tobytes())
-        self.end = Fraction(int((pts + lasts).max())) * self.tick - self.zero if self.timed else None   # seconds, of the last frame
+        good = np.ones(len(pts), bool)
+        good[list(self.hidden | self.corrupt)] = False
+        self.end = Fraction(int((pts + lasts)[good].max())) * self.tick - self.zero if self.timed and good.any() else None   # seconds, of the last frame
 
     def _continuous(self, pts, dts, lasts):
-        joints = _joints(pts, dts, self.keys, round(1 / self.tick), self.broadcast)
+        second = round(1 / self.tick)
+        joints = _joints(pts, dts, self.keys, second, self.broadcast)
         if not joints: return pts
-        pts, pieces, reached = pts.copy(), [(0, -1 << 62, 0)], None
+        odd, pts, pieces, reached = np.flatnonzero(self.broadcast & (abs(pts - dts) > _leap * second)), pts.copy(), [(0, -1 << 62, 0)], None
         for a, b in zip([0, *joints], [*joints, len(pts)]):
+            last = odd[(odd >= a) & (odd < b)]   # a picture shown after the last of its piece may have got a time of the next clock
+            pts[last] = dts[b - 1] + lasts[b - 1] * (1 + np.arange(len(last)))
             if reached is not None:
                 shift = reached - int(pts[a:min(b, a + 64)].min())
                 pieces.append((a, reached, shift))
                 pts[a:b] += shift
             reached = max(reached or -1 << 62, int((pts[a:b] + lasts[a:b]).max()))
-        self.clock = _Clock(pieces)
+        self.clock = _Clock(pieces, {int(i): int(pts[i]) for i in odd})
         return pts
 
 _none = -1 << 63   # in place of a time or a place that is not known
@@ -339,7 +354,9 @@ def _tape(path, stop=None):
     key = str(p.absolute()), s.st_size, s.st_mtime_ns, s.st_ino
     with _lock: known = _tapes.get(key)
     if known is None:
-        with _open(path, stop) as (container, stream): known = _Tape(container, stream, stop)
+        with _open(path, stop) as (container, stream):
+            known = _Tape(container, stream, stop)
+            if container.format.name.startswith("matroska") and _seeks_well(path, container): known.declared = None   # it is whole, whatever old tags say
         with _lock:
             _tapes[key] = known
             while len(_tapes) > 4: _tapes.popitem(last=False)
@@ -392,13 +409,13 @@ def probe(path): # a video file
         fps, codec = stream.average_rate, stream.codec_context.name
         first = next(_decoded(((None, p) for p in container.demux(stream)), None, _Aspect(container, stream), [], path), None)
         if first is None: raise _no_frames(path, codec)
-        (w, h), (swap, *_), timecode, index = _shown(first), _turns(first), _timecode(container, stream, first), stream.index
+        (w, h), (swap, *_), timecode, index = _shown(first), (first.opaque or (1, _upright))[1], _timecode(container, stream, first), stream.index
         mended = not _seeks_well(path, container) and len(_tape(path).clock) > 1
     turn = round(first.rotation / 90) * 90 % 360
     return VideoInfo(str(local_path(path)), *((h, w) if swap else (w, h)), float(end), fps and float(fps), codec, turn, float(zero), first.format.name, index, timecode, mended)
 
 def _no_frames(path, codec):
-    return VfrError(f"no frame of {path} ({codec}) could be decoded: the file is damaged, or its codec is missing here; convert it to H.264 first")
+    return VfrError(f"no frame of {path} ({codec}) could be decoded: the file is damaged, its pictures have more than {MOST_PIXELS:,} pixels, or its codec is missing here; convert it to H.264 first")
 
 # %% ../nbs/11_frames.ipynb #d23dcdad
 @dataclass(frozen=True)
@@ -458,11 +475,14 @@ def _report(path, damage, tape, reached): # reached: seconds, the last frame
         at = hms(tape.clock.starts[1] * tape.tick - tape.zero, 1)
         more = f", and {len(tape.clock) - 2} times more" if len(tape.clock) > 2 else ""
         warn(f"the clock of {path} is set anew at {at}{more}, as in recordings that were joined: it was mended, times count on from there")
-    if tape.declared is not None and tape.declared - reached > 1:
-        gone = f" ({tape.frames - len(tape.times)} of {tape.frames} frames)" if tape.frames > len(tape.times) else ""
-        warn(f"{path} was cut off: it ends at {hms(reached, 1)} of {hms(tape.declared, 1)}, the rest is missing{gone}: copy or download it again; the answer rests on what is there")
+    end, there = reached if tape.end is None else tape.end, len(tape.times) - len(tape.corrupt)
+    times = sorted(t - tape.zero for t in damage if t is not None)
+    if tape.declared is not None and tape.declared - end > 1:
+        gone = f" ({tape.frames - there} of {tape.frames} frames)" if tape.frames > there else ""
+        warn(f"{path} was cut off: it ends at {hms(end, 1)} of {hms(tape.declared, 1)}, the rest is missing{gone}: copy or download it again; the answer rests on what is there")
+    elif len(damage) == 1 and len(tape.times) - 1 in tape.corrupt:
+        warn(f"{path} breaks off in the middle of a picture at {hms(end, 1)}: if more is missing, copy or download it again; the answer rests on what is there")
     elif damage:
-        times = sorted(t - tape.zero for t in damage if t is not None)
         where = f" at {hms(times[0], 1)}" if times else " near its end"
         warn(f"{path} is damaged{where}: {len(damage)} frame{'s' * (len(damage) > 1)} could not be decoded; the answer rests on the good ones")
 
@@ -470,7 +490,7 @@ def _report(path, damage, tape, reached): # reached: seconds, the last frame
 class _Plan:
     "Which packets of a file have to be decoded for a sampling step, found without decoding."
     def __init__(self, tape, step):
-        if not tape.timed or tape.ranked or tape.corrupt: raise _Unplanned
+        if not tape.timed or tape.ranked or tape.corrupt or tape.broken: raise _Unplanned
         self.zero, self.tick, self.clock, times = tape.zero, tape.tick, tape.clock, tape.times
         hidden = {times[i] for i in tape.hidden}
         self.shown = array("q", sorted(set(times) - hidden) if hidden else sorted(times))
@@ -684,15 +704,14 @@ class Sampler:
         with _open(self.path, self.stop) as (container, stream):
             codec, last, aspect = stream.codec_context, max(chosen, default=-1), _Aspect(container, stream)
             for i, packet in p.clock.packets(container, stream, self.stop) if chosen else ():
-                if i is None or i > last: return
+                if i is not None and i > last: return
                 if i not in chosen: continue
-                try: frames = [*aspect.decode(packet), *codec.decode(None)]
-                except av.FFmpegError: frames = []
-                codec.flush_buffers()
+                try: frames = [*aspect.decode(packet), *aspect.decode(None)]
+                except av.FFmpegError:
+                    frames = []
+                    codec.flush_buffers()
                 for f in frames:
-                    if f.pts == chosen[i] and f.key_frame and not f.is_corrupt:
-                        if aspect.now != 1: f.opaque = [aspect.now]
-                        yield _frame(_placed(f, p.clock, p.tick, p.zero), self.width)
+                    if f.pts == chosen[i] and f.key_frame and not f.is_corrupt: yield _frame(_placed(f, p.clock, p.tick, p.zero), self.width)
 
 # %% ../nbs/11_frames.ipynb #eb544d68
 def open_video(video, # a path, an http(s) link, or `sample`
