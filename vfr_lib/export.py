@@ -18,10 +18,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import av
 import numpy as np
 
-from .core import Moment, Moments, VfrError, hms, opencv, p_text, to_jpeg, warn, write_whole
+from .core import Moment, Moments, VfrError, hms, home_path, opencv, p_text, to_jpeg, warn, write_whole
 from .download import ffmpeg, is_link, public_link
 from .embedding import FrameVectors, embed_frames
-from .frames import _open, _zero, clock_pieces, frame_at, frames_between, open_video, probe
+from .frames import _open, _zero, clock_pieces, frame_at, frames_between, local_path, open_video, probe
 from .moments import shot_cuts
 from .serving import serve
 
@@ -50,7 +50,7 @@ def _put(text, path):
     "Write a text file whole; None gives the text back, otherwise its path is returned."
     if path is None: return text
     with write_whole(path) as tmp: tmp.write_text(text, encoding="utf-8", errors="replace", newline="")
-    return Path(os.path.expanduser(path))
+    return path if isinstance(path, Path) else Path(os.path.expanduser(path))
 
 # %% ../nbs/34_export.ipynb #25aa7068
 _formula = re.compile(r"(^|[;|\t\r\n\v\f\x1c-\x1f\x85\u2028\u2029])(?=[\s\x00-\x1f\u200b-\u200f\u2060\ufeff\"'“”]*[=+\-@＝＋－＠])")
@@ -180,7 +180,7 @@ def _files(moments):
     links, path = {str(m.video) for m in moments if is_link(m.video)}, getattr(moments, "path", None)
     if links and (path is None or len(links) > 1):
         raise VfrError(f"{min(links)} is a link and these moments do not say where its file is: set moments.path to download(link).path, or search the file")
-    files = [os.path.abspath(path if is_link(m.video) else m.video) for m in moments]
+    files = [os.path.abspath(local_path(path if is_link(m.video) else m.video)) for m in moments]
     infos = {file: probe(file) for file in set(files)}
     for m, file in zip(moments, files):
         if not (0 <= m.start <= m.end < math.inf): raise VfrError(f"a moment cannot go from {m.start} to {m.end} seconds: give start <= end")
@@ -503,7 +503,7 @@ class Clip:
 def _folder(folder):
     "(the folder, the highest one that had to be made for it or None); VfrError where it cannot be."
     try:
-        folder = Path(folder).resolve()
+        folder = home_path(folder)
         new = next((p for p in reversed([folder, *folder.parents]) if not p.exists()), None)
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError, TypeError) as e:
