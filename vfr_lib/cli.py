@@ -7,7 +7,7 @@ __all__ = ['app', 'find', 'add', 'search', 'videos', 'index', 'remove', 'frames'
            'calibrate', 'demo', 'main']
 
 # %% ../nbs/50_cli.ipynb #5eadf5af
-import json, os, sys, time, unicodedata, warnings
+import json, os, shlex, sys, time, unicodedata, warnings
 
 import click
 
@@ -122,7 +122,7 @@ def _write(moments, out, query, files=None):
 def find(video, query, top, every, encoder, as_json, level, parts, without, later, within, images, engine, no_cache, **out):
     "Find the moments of VIDEO (a path, a link, or 'sample') that match QUERY."
     from vfr_lib.moments import find_anytime
-    if os.path.isdir(os.path.join(video, "videos.lance")): raise VfrError(f'{video} is a library: ask it with vfr search {video} "{query or ""}"')
+    if os.path.isdir(os.path.join(video, "videos.lance")): raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} {shlex.quote(query or 'QUERY')}")
     _check_out(out)
     if engine: encoder = _engine(encoder, engine)
     query = _query(query, parts, without, later, within, images)

@@ -179,12 +179,13 @@ def _files(moments):
     if not moments: raise VfrError("there are no moments to write: search first, e.g. find(video, \"a cat\")")
     links, path = {str(m.video) for m in moments if is_link(m.video)}, getattr(moments, "path", None)
     if links and (path is None or len(links) > 1):
-        raise VfrError(f"{min(links)} is a link and these moments do not say where its file is: set moments.path to download(link).path, or search the file")
+        one = "take those of one link in turn, as Moments" if len(links) > 1 else "make them Moments"
+        raise VfrError(f"{public_link(min(links))} is a link and these moments do not say where its file is: {one}, and set their path to download(link).path")
     files = [os.path.abspath(local_path(path if is_link(m.video) else m.video)) for m in moments]
     infos = {file: probe(file) for file in set(files)}
     for m, file in zip(moments, files):
         if not (0 <= m.start <= m.end < math.inf): raise VfrError(f"a moment cannot go from {m.start} to {m.end} seconds: give start <= end")
-        if m.start > infos[file].duration: raise VfrError(f"{file} ends at {hms(infos[file].duration, 1)}, there is nothing at {hms(m.start, 1)}")
+        if m.start > infos[file].duration: raise VfrError(f"{file} ends at {hms(infos[file].duration, 1)}, there is nothing at {hms(m.start, 1)}: search it again, it was another file")
     return files, infos
 
 def _file_name(rank, n, title, start):
@@ -424,7 +425,7 @@ def _encode(path, info, start, end, tmp, stop=None):
             streams.append(_sounds(_laid_out(_sound(path, start, until, stop), start, until, sound[2], sound[1]), *sound))
         out.start_encoding()
         for _, packets in heapq.merge(*streams, key=lambda s: s[0]): out.mux(packets)
-    _same_frames(path, tmp, seen, "exact=False, which copies")
+    _same_frames(path, tmp, seen, "exact=False (--copy), which copies")
     return start, start + seen[-1][1]
 
 # %% ../nbs/34_export.ipynb #22f1246d
@@ -474,18 +475,18 @@ def _hand_over(source, video, out, key, end, timecode=None, stop=None):
 
 def _copy(path, info, start, end, tmp, stop=None):
     "Copy the packets from the keyframe at or before `start` up to about `end`; (start, end) of what was written, seconds."
-    if info.mended: raise VfrError(f"the clock of {path} is set anew on the way, so it cannot be copied from: use exact=True, which codes it anew")
+    if info.mended: raise VfrError(f"the clock of {path} is set anew on the way, so it cannot be copied from: use exact=True (leave out --copy), which codes it anew")
     try:
         with _open(path) as (source, video), av.open(str(tmp), "w") as out:
             zero, start = _zero(source), frame_at(path, start, 160).time
             key = _keyframe(source, video, Fraction(start).limit_denominator(10 ** 6) + zero + Fraction(1, 10 ** 6))
-            if key is None: raise VfrError(f"{path} has no keyframe before {hms(start, 1)}: use exact=True")
+            if key is None: raise VfrError(f"{path} has no keyframe before {hms(start, 1)}: use exact=True (leave out --copy)")
             until = _hand_over(source, video, out, key, Fraction(end).limit_denominator(10 ** 6) + zero - Fraction(1, 10 ** 6), timecode_at(info, float(key - zero)), stop)
     except (av.FFmpegError, ValueError) as e:
-        raise VfrError(f"{path} cannot be copied into an mp4 ({getattr(e, 'strerror', None) or e}): use exact=True, which codes it anew") from None
+        raise VfrError(f"{path} cannot be copied into an mp4 ({getattr(e, 'strerror', None) or e}): use exact=True (leave out --copy), which codes it anew") from None
     start, until = float(key - zero), float(until - zero)
     film = itertools.takewhile(lambda f: f.time < until - 1e-4, frames_between(path, start))
-    _same_frames(path, tmp, ((f.time - start, None, f.size, _small(f.image)) for f in film), "exact=True, which codes it anew")
+    _same_frames(path, tmp, ((f.time - start, None, f.size, _small(f.image)) for f in film), "exact=True (leave out --copy), which codes it anew")
     return start, until
 
 # %% ../nbs/34_export.ipynb #f8f3c3bf
