@@ -7,11 +7,11 @@ __all__ = ['app', 'find', 'add', 'search', 'videos', 'index', 'remove', 'frames'
            'train', 'calibrate', 'demo', 'main']
 
 # %% ../nbs/50_cli.ipynb #5eadf5af
-import json, os, shlex, sys, time, unicodedata, warnings
+import json, os, shlex, sys, time, warnings
 
 import click
 
-from .core import VfrError, VfrWarning, hms, home_path, opencv, p_text, parse_time, size_text, writable_path
+from .core import VfrError, VfrWarning, hms, home_path, opencv, p_text, parse_time, printable, size_text, writable_path
 
 # %% ../nbs/50_cli.ipynb #0e8f55e4
 class _Bar:
@@ -37,11 +37,8 @@ def _table(rows, heads):
 
 # %% ../nbs/50_cli.ipynb #f7ef73dd
 def _plain(text):
-    "Text of others on one line, without what a terminal would obey or what turns the direction of writing; bytes that are no text as `\\xe9`."
-    def one(c):
-        if "\udc80" <= c <= "\udcff": return f"\\x{ord(c) - 0xdc00:02x}"
-        return c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") or c in "\u200c\u200d" else " "
-    return text if text.isascii() and text.isprintable() else "".join(map(one, text))
+    "Text of others on one line as `printable` has it, spaces as they are."
+    return " ".join(map(printable, text.split(" ")))
 
 class _Edge:
     "A stream of text that lets nothing through which a terminal would obey or cannot show."
@@ -116,10 +113,11 @@ def _write(moments, out, query, files=None):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array: video, start, end, time, score.")
 @_exports
 @click.option("--level", default=0.05, show_default=True, metavar="P", help="Above this p-value nothing counts as found.")
+@click.option("--said", is_flag=True, help="Search the captions beside VIDEO or in it, too.")
 @_asked
 @click.option("--engine", metavar="NAME", help="What computes the pictures: torch, openvino-int8, ...  [default: measured once]")
 @click.option("--no-cache", is_flag=True, help="Neither keep the video's vectors nor use kept ones.")
-def find(video, query, top, every, encoder, as_json, level, parts, without, later, within, images, engine, no_cache, **out):
+def find(video, query, top, every, encoder, as_json, level, parts, without, later, within, images, engine, no_cache, said, **out):
     "Find the moments of VIDEO (a path, a link, or 'sample') that match QUERY."
     from vfr_lib.moments import find_anytime
     if os.path.isdir(os.path.join(video, "videos.lance")): raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} {shlex.quote(query or 'QUERY')}")
@@ -133,6 +131,7 @@ def find(video, query, top, every, encoder, as_json, level, parts, without, late
                 click.echo("first look: " + ", ".join(f"{hms(m.time)} ({m.score:.2f})" for m in moments), err=True)
                 first = False
     finally: bar.close()
+    if said: _said(moments, query, top)
     _say(moments, as_json, "this video")
     _write(moments, out, query)
 
@@ -143,7 +142,7 @@ def _say(moments, as_json, place, guesses=1):
     if not moments.convincing: click.echo(f"nothing convincing in {place}" + (f" ({p_text(moments[0].p_value)}, above the level {moments.level:g})" if moments and moments[0].p_value is not None else "") + f"; the best guess{'es' * (guesses > 1)}:")
     shown = moments if moments.convincing else moments[:guesses]
     sure = any(m.p_value is not None for m in shown)
-    where = lambda m: f"{_plain(m.title)}  {m.evidence}  {_plain(m.video)}" if m.title else _plain(m.video)
+    where = lambda m: f"{_plain(m.title)}  {m.evidence}  {_plain(m.video)}" if m.title else _plain(m.video) + (f"  {m.evidence}: {_plain(m.said)}" if m.said else "")
     rows = [[str(i), hms(m.start, 2), hms(m.time, 2), hms(m.end, 2), f"{m.score:.3f}", *([p_text(m.p_value).removeprefix("p ") if m.p_value is not None else "-"] if sure else []), where(m)]
             for i, m in enumerate(shown, 1)]
     click.echo(_table(rows, ["rank", "start", "best", "end", "score", *(["p"] if sure else []), "video" if any(m.title for m in shown) else "file"]))
@@ -173,6 +172,26 @@ def _seconds(text):
     "A sampling step as typed: seconds, or m:ss."
     try: return float(text)
     except ValueError: return parse_time(text)
+
+# %% ../nbs/50_cli.ipynb #52501fb7
+def _said(moments, query, top):
+    "The moments, and first the captions beside or inside the video that hold all words of the query, each with the frame that fits best while it is said."
+    from dataclasses import replace
+    from vfr_lib.core import Moment
+    from vfr_lib.transcript import lines_of
+    from vfr_lib.words import asked, index_words, nearness
+    if not isinstance(query, str): raise VfrError("--said is for a sentence: leave --said out, or --and, --not, --then and --image")
+    lines, wanted = lines_of(moments.path)[0], asked(query)
+    if not lines: click.echo("note: there are no captions beside this video or in it: --said found nothing to search", err=True)
+    holds = lambda l: set(wanted.terms) <= set(index_words(l.text)) and (not wanted.runs or wanted.holds(l.text))
+    heard = sorted((l for l in lines if wanted.terms and holds(l)), key=lambda l: nearness(query, l.text), reverse=True)[:top]
+    found = []
+    for l in heard:
+        during = [i for i, t in enumerate(moments.times) if l.start <= t < l.end] or [min(range(len(moments.times)), key=lambda i: abs(moments.times[i] - l.start))]
+        best = max(during, key=lambda i: moments.scores[i])
+        seen = any(m.start < l.end and l.start < m.end and m.p_value is not None and m.p_value <= moments.level for m in moments)
+        found.append(Moment(moments[0].video, l.start, l.end, max(l.start, float(moments.times[best])), float(moments.scores[best]), evidence="both" if seen else "said", said=l.text))
+    moments[:] = [*found, *moments][:top]
 
 # %% ../nbs/50_cli.ipynb #83ba39c8
 @app.command()
