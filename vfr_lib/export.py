@@ -317,9 +317,9 @@ def _fitting(image, size):
 # %% ../nbs/34_export.ipynb #b83792fe
 def _heard(container, stream, pieces):
     "Yield (seconds, decoded frame) of a sound stream, each by the clock of the `ClockPiece` in which it lies."
-    places, expected = [0, *(p.place or 0 for p in pieces[1:])], None
+    places, expected, k = [0, *(p.place or 0 for p in pieces[1:])], None, 0
     for p in container.demux(stream):
-        k = bisect_right(places, p.pos) - 1 if len(pieces) > 1 and (p.pos or -1) >= 0 else 0
+        if len(pieces) > 1 and p.pos is not None and p.pos >= 0: k = max(0, bisect_right(places, p.pos) - 1)   # others follow in the same piece
         near = [pieces[k], *pieces[k + 1:k + 2], *pieces[max(0, k - 1):k]]   # sound may lie a little before or behind its pictures
         try: frames = p.decode()
         except av.FFmpegError: continue
