@@ -473,6 +473,7 @@ def _hand_over(source, video, out, key, end, timecode=None, stop=None):
         out.mux(p)
     return until
 
+# %% ../nbs/34_export.ipynb #cefaaba3
 def _copy(path, info, start, end, tmp, stop=None):
     "Copy the packets from the keyframe at or before `start` up to about `end`; (start, end) of what was written, seconds."
     if info.mended: raise VfrError(f"the clock of {path} is set anew on the way, so it cannot be copied from: use exact=True (leave out --copy), which codes it anew")
