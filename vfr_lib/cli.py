@@ -7,11 +7,11 @@ __all__ = ['app', 'find', 'add', 'search', 'videos', 'index', 'remove', 'frames'
            'train', 'calibrate', 'demo', 'main']
 
 # %% ../nbs/50_cli.ipynb #5eadf5af
-import json, os, sys, time, warnings
+import json, os, shlex, sys, time, warnings
 
 import click
 
-from .core import VfrError, VfrWarning, hms, opencv, p_text, parse_time, size_text
+from .core import VfrError, VfrWarning, hms, home_path, opencv, p_text, parse_time, printable, size_text, writable_path
 
 # %% ../nbs/50_cli.ipynb #0e8f55e4
 class _Bar:
@@ -24,7 +24,7 @@ class _Bar:
             self.close(); self.stage = stage
             unit = dict(unit="B", unit_scale=True)
             if stage == "frames": unit = dict(bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]")
-            self.bar = tqdm(desc=stage, total=total, file=sys.stderr, leave=False, **unit)
+            self.bar = tqdm(desc=_plain(stage), total=total, file=sys.stderr, leave=False, **unit)
         if total: self.bar.total = max(total, done)   # a file may last longer than it declares
         self.bar.n = done; self.bar.refresh()
     def close(self):
@@ -34,6 +34,23 @@ def _table(rows, heads):
     "Rows of strings as aligned columns; the last one is ragged."
     widths = [max(len(r[i]) for r in [heads, *rows]) for i in range(len(heads))]
     return "\n".join("  ".join([*(c.rjust(w) for c, w in zip(r[:-1], widths)), r[-1]]) for r in [heads, *rows])
+
+# %% ../nbs/50_cli.ipynb #f7ef73dd
+def _plain(text):
+    "Text of others on one line as `printable` has it, spaces as they are."
+    return " ".join(map(printable, text.split(" ")))
+
+class _Edge:
+    "A stream of text that lets nothing through which a terminal would obey or cannot show."
+    def __init__(self, stream): self._stream = stream
+    def __getattr__(self, name):
+        if name == "buffer": raise AttributeError(name)   # nobody writes around us
+        return getattr(self._stream, name)
+    def write(self, text):
+        inner = text.strip("\r")   # with which a bar goes back to its beginning
+        plain = "\n".join("\t".join(map(_plain, line.split("\t"))) for line in inner.split("\n"))
+        coding = getattr(self._stream, "encoding", None) or "utf-8"
+        return self._stream.write(text.replace(inner, plain.encode(coding, "backslashreplace").decode(coding)) if inner else text)
 
 # %% ../nbs/50_cli.ipynb #87fd07ba
 @click.group(context_settings=dict(help_option_names=["-h", "--help"], max_content_width=100))
@@ -48,6 +65,45 @@ def _asked(command):
                    many("--then", "later", "This must follow"), many("--not", "without", "It must be seen without this"), many("--and", "parts", "It must be seen together with this")): command = option(command)
     return command
 
+# %% ../nbs/50_cli.ipynb #129817fb
+def _exports(command):
+    "The options that write what was found, the same for one video and for a library."
+    for option in (click.option("--copy", "copied", is_flag=True, help="With --clips: copy instead of coding anew, from the last keyframe before."),
+                   click.option("--margin", default="0", show_default=True, metavar="SECONDS", help="With --clips: so much more on each side."),
+                   click.option("--clips", metavar="DIR", help="Also cut a clip of each moment into this folder."),
+                   click.option("--fcp7", metavar="FILE", help="Also write a sequence for editors, Final Cut Pro 7's XML."),
+                   click.option("--edl", metavar="FILE", help="Also write an edit list, CMX 3600."),
+                   click.option("--chapters", metavar="FILE", help="Also write the lines that YouTube makes chapters of."),
+                   click.option("--csv", metavar="FILE", help="Also write a table for spreadsheets."),
+                   click.option("--html", metavar="FILE", help="Also write one page with pictures and times.")): command = option(command)
+    return command
+
+def _check_out(out):
+    "Refuse what could not be written before the search, not after it."
+    if out["html"]: opencv()
+    for name in ("html", "csv", "chapters", "edl", "fcp7"):
+        if out[name] is None: continue
+        if not out[name].strip(): raise VfrError(f"--{name} needs the name of a file to write: give it one, e.g. --{name} moments.{dict(chapters='txt', fcp7='xml').get(name, name)}")
+        writable_path(out[name])
+    if out["clips"] is not None and (not out["clips"].strip() or home_path(out["clips"]).is_file()): raise VfrError(f"{out['clips']!r} cannot be a folder for clips: give --clips another name")
+    if (out["copied"] or _seconds(out["margin"])) and out["clips"] is None: raise VfrError("--copy and --margin are for clips: say where they go, e.g. --clips DIR")
+
+def _write(moments, out, query, files=None):
+    "Write what the options ask for; `files` names those of links."
+    if not any(out[k] for k in ("html", "csv", "chapters", "edl", "fcp7", "clips")): return
+    from dataclasses import replace
+    from vfr_lib import export
+    if out["html"]: export.to_html(moments, out["html"], str(query))
+    if out["csv"]: export.to_csv(moments, out["csv"])
+    if out["chapters"]: export.to_chapters(moments, out["chapters"])
+    local = type(moments)(replace(m, video=(files or {}).get(m.video, m.video)) for m in moments)
+    local.path = moments.path
+    if out["edl"]: export.to_edl(local, out["edl"], title=str(query))
+    if out["fcp7"]: export.to_fcp7(local, out["fcp7"], title=str(query))
+    if out["clips"]:
+        for c in export.cut_clips(local, out["clips"], _seconds(out["margin"]), not out["copied"]): click.echo(f"wrote {c}", err=True)
+
+# %% ../nbs/50_cli.ipynb #154d3149
 @app.command()
 @click.argument("video")
 @click.argument("query", required=False)
@@ -55,44 +111,41 @@ def _asked(command):
 @click.option("--every", default="1", show_default=True, metavar="SECONDS", help="Look at one frame per this many seconds.")
 @click.option("--encoder", default="embedded", show_default=True, metavar="NAME", help="'embedded', a folder, or a hub id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array: video, start, end, time, score.")
-@click.option("--html", "page", metavar="FILE", help="Also write one page with pictures and times.")
+@_exports
 @click.option("--level", default=0.05, show_default=True, metavar="P", help="Above this p-value nothing counts as found.")
+@click.option("--said", is_flag=True, help="Search the captions beside VIDEO or in it, too.")
 @_asked
 @click.option("--engine", metavar="NAME", help="What computes the pictures: torch, openvino-int8, ...  [default: measured once]")
 @click.option("--no-cache", is_flag=True, help="Neither keep the video's vectors nor use kept ones.")
-def find(video, query, top, every, encoder, as_json, page, level, parts, without, later, within, images, engine, no_cache):
+def find(video, query, top, every, encoder, as_json, level, parts, without, later, within, images, engine, no_cache, said, **out):
     "Find the moments of VIDEO (a path, a link, or 'sample') that match QUERY."
     from vfr_lib.moments import find_anytime
-    if os.path.isdir(os.path.join(video, "videos.lance")): raise VfrError(f'{video} is a library: ask it with vfr search {video} "{query or ""}"')
-    if page is not None: _check_page(page)
+    if os.path.isdir(os.path.join(video, "videos.lance")): raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} {shlex.quote(query or 'QUERY')}")
+    _check_out(out)
     if engine: encoder = _engine(encoder, engine)
     query = _query(query, parts, without, later, within, images)
     bar, first = _Bar(), True
     try:
-        for moments in find_anytime(video, query, top, _seconds(every), encoder, page is not None, bar, cache=not no_cache, early=not as_json, level=level):
+        for moments in find_anytime(video, query, top, _seconds(every), encoder, out["html"] is not None, bar, cache=not no_cache, early=not as_json, level=level):
             if moments.share < 1 and first:
                 click.echo("first look: " + ", ".join(f"{hms(m.time)} ({m.score:.2f})" for m in moments), err=True)
                 first = False
     finally: bar.close()
-    if page is not None:
-        from vfr_lib.export import to_html
-        to_html(moments, page, str(query))
+    if said: _said(moments, query, top)
     _say(moments, as_json, "this video")
+    _write(moments, out, query)
 
+# %% ../nbs/50_cli.ipynb #8e8985d3
 def _say(moments, as_json, place, guesses=1):
     "Print moments as a table or as JSON; where none is convincing, say so, and show `guesses` of them."
     if as_json: return click.echo(json.dumps([m.to_dict() for m in moments], indent=1))
     if not moments.convincing: click.echo(f"nothing convincing in {place}" + (f" ({p_text(moments[0].p_value)}, above the level {moments.level:g})" if moments and moments[0].p_value is not None else "") + f"; the best guess{'es' * (guesses > 1)}:")
     shown = moments if moments.convincing else moments[:guesses]
     sure = any(m.p_value is not None for m in shown)
-    where = lambda m: f"{_plain(m.title)}  {m.evidence}  {_plain(m.video)}" if m.title else _plain(m.video)
+    where = lambda m: f"{_plain(m.title)}  {m.evidence}  {_plain(m.video)}" if m.title else _plain(m.video) + (f"  {m.evidence}: {_plain(m.said)}" if m.said else "")
     rows = [[str(i), hms(m.start, 2), hms(m.time, 2), hms(m.end, 2), f"{m.score:.3f}", *([p_text(m.p_value).removeprefix("p ") if m.p_value is not None else "-"] if sure else []), where(m)]
             for i, m in enumerate(shown, 1)]
     click.echo(_table(rows, ["rank", "start", "best", "end", "score", *(["p"] if sure else []), "video" if any(m.title for m in shown) else "file"]))
-
-def _plain(text):
-    "Text of others on one line, without what a terminal would obey."
-    return "".join(c if c.isprintable() else " " for c in text)
 
 def _query(query, parts, without, later, within, images):
     "What was asked as a `Query`, or the sentence itself."
@@ -115,16 +168,30 @@ def _engine(encoder, engine):
     if not isinstance(served, ServedEncoder): raise VfrError(f"--engine is for encoders of vfr_lib, {encoder!r} is another: leave it out")
     return served
 
-def _check_page(page):
-    "Refuse a page that could not be written before the search, not after it."
-    opencv()
-    if not page.strip() or os.path.isdir(page) or not os.path.isdir(os.path.dirname(os.path.abspath(page))):
-        raise VfrError(f"{page!r} is not the name of a file that can be written: give --html a file in a folder that exists")
-
 def _seconds(text):
     "A sampling step as typed: seconds, or m:ss."
     try: return float(text)
     except ValueError: return parse_time(text)
+
+# %% ../nbs/50_cli.ipynb #52501fb7
+def _said(moments, query, top):
+    "The moments, and first the captions beside or inside the video that hold all words of the query, each with the frame that fits best while it is said."
+    from dataclasses import replace
+    from vfr_lib.core import Moment
+    from vfr_lib.transcript import lines_of
+    from vfr_lib.words import asked, index_words, nearness
+    if not isinstance(query, str): raise VfrError("--said is for a sentence: leave --said out, or --and, --not, --then and --image")
+    lines, wanted = lines_of(moments.path)[0], asked(query)
+    if not lines: click.echo("note: there are no captions beside this video or in it: --said found nothing to search", err=True)
+    holds = lambda l: set(wanted.terms) <= set(index_words(l.text)) and (not wanted.runs or wanted.holds(l.text))
+    heard = sorted((l for l in lines if wanted.terms and holds(l)), key=lambda l: nearness(query, l.text), reverse=True)[:top]
+    found = []
+    for l in heard:
+        during = [i for i, t in enumerate(moments.times) if l.start <= t < l.end] or [min(range(len(moments.times)), key=lambda i: abs(moments.times[i] - l.start))]
+        best = max(during, key=lambda i: moments.scores[i])
+        seen = any(m.start < l.end and l.start < m.end and m.p_value is not None and m.p_value <= moments.level for m in moments)
+        found.append(Moment(moments[0].video, l.start, l.end, max(l.start, float(moments.times[best])), float(moments.scores[best]), evidence="both" if seen else "said", said=l.text))
+    moments[:] = [*found, *moments][:top]
 
 # %% ../nbs/50_cli.ipynb #83ba39c8
 @app.command()
@@ -156,17 +223,16 @@ def add(lib, videos, every, encoder, no_wait, address, as_json):
 @click.option("--encoder", metavar="NAME", help="The encoder that made the library; needed once, where it is not the embedded one and was not named here before.")
 @_asked
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-@click.option("--html", "page", metavar="FILE", help="Also write one page with pictures and times.")
-def search(lib, query, top, only, level, no_speech, encoder, parts, without, later, within, images, as_json, page):
+@_exports
+def search(lib, query, top, only, level, no_speech, encoder, parts, without, later, within, images, as_json, **out):
     "Find the moments that match QUERY in all videos of the library LIB."
     from vfr_lib.library import Library
-    if page is not None: _check_page(page)
+    _check_out(out)
     query = _query(query, parts, without, later, within, images)
-    moments = Library(lib, encoder, create=False).search(query, top, list(only) or None, level, said=not no_speech, pictures=page is not None)
-    if page is not None:
-        from vfr_lib.export import to_html
-        to_html(moments, page, str(query))
+    library = Library(lib, encoder, create=False)
+    moments = library.search(query, top, list(only) or None, level, said=not no_speech, pictures=out["html"] is not None)
     _say(moments, as_json, "this library", top)
+    _write(moments, out, query, {v.link: v.path for v in library.videos if v.link and not v.missing})
 
 @app.command()
 @click.argument("lib")
@@ -380,6 +446,13 @@ def main(args=None):
     warnings.simplefilter("always", VfrWarning)
     warnings.showwarning = lambda message, *a, **k: click.echo(f"note: {message}", err=True)
     if not sys.stderr.isatty(): os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_Edge, streams)
+    try: return _run(args)
+    finally: sys.stdout, sys.stderr = streams
+
+def _run(args):
+    "Run a command; the exit status, with one line on standard error where it is not 0."
     try: app.main(args, prog_name="vfr", standalone_mode=False)
     except VfrError as e: return _fail(str(e), 2)
     except click.exceptions.NoArgsIsHelpError as e:

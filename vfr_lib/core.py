@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['printable', 'VfrError', 'VfrWarning', 'warn', 'hms', 'parse_time', 'size_text', 'parse_size', 'Frame', 'opencv',
-           'to_jpeg', 'figure_html', 'Moment', 'p_text', 'Moments', 'write_whole', 'pick_device']
+           'to_jpeg', 'figure_html', 'Moment', 'p_text', 'Moments', 'home_path', 'writable_path', 'write_whole',
+           'pick_device']
 
 # %% ../nbs/00_core.ipynb #09285743
-import base64, html, os, re, tempfile, warnings
+import base64, html, os, re, secrets, warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -185,21 +186,38 @@ class Moments(list):
         return doubt + "".join(m._repr_html_() for m in self)
 
 # %% ../nbs/00_core.ipynb #7e32d67c
+def home_path(path): # a path; `~` and `~user` are home folders, as in the shell
+    "The path as the system knows it; VfrError where it cannot be one."
+    try:
+        text = os.fsdecode(path)
+        return Path(os.path.expanduser(text) if text.startswith("~") and not os.path.lexists(text) else text).resolve()
+    except (OSError, ValueError, TypeError, RuntimeError) as e:   # e.g. a zero byte, or links in a circle
+        raise VfrError(f"{str(path)[:80]!r} cannot be the name of a file ({getattr(e, 'strerror', None) or e}): choose another") from None
+
+def writable_path(path): # of a file; `~` is the home folder
+    "The file that a path means, a link's target; VfrError where none can be written."
+    path = home_path(path)
+    try:
+        if path.is_dir(): raise VfrError(f"{path} is a folder: give the name of a file to write")
+        if path.exists() and not path.is_file(): raise VfrError(f"{path} is not a plain file: write elsewhere")
+        if not path.parent.is_dir(): raise VfrError(f"{path.parent} is not a folder: create it first, or write elsewhere")
+        if path.exists() and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK)):
+            raise VfrError(f"{path} is write-protected: choose another name, or allow it with chmod u+w", "disk")
+    except OSError as e: raise VfrError(f"{str(path)[:200]} cannot be the name of a file to write ({e.strerror}): choose another", "disk") from None
+    return path
+
 @contextmanager
 def write_whole(path): # the file to appear
     "Yield a temporary path beside `path`; it becomes `path` when the block ends well and vanishes when it does not."
-    path = Path(path).resolve()
-    if path.is_dir(): raise VfrError(f"{path} is a folder: give the name of a file to write")
-    if path.exists() and not path.is_file(): raise VfrError(f"{path} is not a plain file: write elsewhere")
-    if not path.parent.is_dir(): raise VfrError(f"{path.parent} is not a folder: create it first, or write elsewhere")
-    try:
-        handle, tmp = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    except OSError as e: raise VfrError(f"cannot write {path}: {e.strerror}", "disk") from None
-    tmp = Path(tmp)
+    path = writable_path(path)
+    tmp = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}{path.suffix}")
+    try: os.close(os.open(tmp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))   # the system takes away what the umask says
+    except OSError as e:
+        if isinstance(e, PermissionError): raise VfrError(f"{path.parent} is a folder in which you may not write: choose another", "disk") from None
+        raise VfrError(f"cannot write {path}: {e.strerror}", "disk") from None
     try:
         yield tmp
-        tmp.chmod(path.stat().st_mode if path.exists() else 0o644)
+        if path.exists(): tmp.chmod(path.stat().st_mode)
         os.replace(tmp, path)
     except OSError as e:
         raise VfrError(f"cannot write {path}: {e.strerror or e}; nothing was left behind", "disk") from e
