@@ -7,14 +7,16 @@ __all__ = ['KINDS', 'file_digest', 'cache_limit', 'kept', 'keep', 'drop', 'unfin
            'clear_cache']
 
 # %% ../nbs/29_cache.ipynb #2c48d4d9
-import hashlib, json, os, re, secrets, shutil, time
+import hashlib, json, os, re, secrets, time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+from filelock import Timeout
 
-from .clips import cache_folder
-from .core import VfrError, parse_size, write_whole
+from .clips import cache_folder, remove_inside
+from .core import VfrError, parse_size, warn, write_whole
+from .download import turn_of
 
 # %% ../nbs/29_cache.ipynb #52adfe07
 def file_digest(path, # a file
@@ -48,12 +50,26 @@ def cache_limit():
 
 def _place(key): return cache_folder("vectors") / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}.npz"
 
+def _checksum(arrays):
+    "A digest of arrays with their names, types and shapes."
+    digest = hashlib.blake2b(digest_size=16)
+    for name, a in sorted((name, np.ascontiguousarray(a)) for name, a in arrays.items()):
+        digest.update(repr((name, a.dtype.str, a.shape)).encode())
+        digest.update(a.reshape(-1).view(np.uint8))
+    return digest.digest()
+
 def kept(key): # anything with an exact `repr`
     "The arrays kept under `key`, a dict, or None."
     try:
         place = _place(key)
         with np.load(place, allow_pickle=False) as f: found = dict(f)
-    except Exception: return None   # not there, or damaged in one of a hundred ways
+        told = found.pop("checksum", None)   # those of older versions have none
+        if told is not None and told.tobytes() != _checksum(found): raise ValueError("not what was written")
+    except (FileNotFoundError, VfrError): return None
+    except Exception:   # damaged in one of a hundred ways
+        drop(key)
+        warn(f"{place} was damaged: it is worked out anew")
+        return None
     try: os.utime(place)   # used now: the last to go
     except OSError: pass
     return found
@@ -62,7 +78,7 @@ def keep(key, **arrays):
     "Keep arrays under `key`; whatever stands against it, only the keeping fails."
     try:
         with write_whole(_place(key)) as tmp:
-            with open(tmp, "wb") as f: np.savez(f, **arrays)
+            with open(tmp, "wb") as f: np.savez(f, checksum=np.frombuffer(_checksum(arrays), np.uint8), **arrays)
         _shrink(cache_folder("vectors"), cache_limit())
     except (VfrError, OSError): return
 
@@ -121,29 +137,44 @@ def sweep(folder): # of the cache
 KINDS = {"vectors": "vectors of videos", "videos": "downloaded videos", "features": "features of training pictures", "hashes": "digests of pictures",
          "digests": "digests of files", "copies": "copies that browsers play", "bench": "clips for benchmarks", "other": "the sample, and which engine is fastest"}
 _hex = "[0-9a-f]"
-_ours = {"vectors": f"vectors/{_hex * 32}.npz", "videos": f"videos/{_hex * 16}/**/*", "features": "features/*.safetensors", "hashes": "hashes/*.npz",
-         "digests": f"digests/{_hex * 24}", "copies": f"copies/{_hex * 32}.mp4 copies/{_hex * 32}-{_hex * 8}.part", "bench": "bench/*.mp4"}   # nothing else is counted or deleted: the folder may be shared
+_ours = {"vectors": f"vectors/{_hex * 32}.npz vectors/.{_hex * 32}-*.npz", "videos": f"videos/{_hex * 16}/**/*", "features": "features/*.safetensors", "hashes": "hashes/*.npz",
+         "digests": f"digests/{_hex * 24} digests/.{_hex * 24}-*", "copies": f"copies/{_hex * 32}.mp4 copies/{_hex * 32}-{_hex * 8}.part", "bench": "bench/*.mp4"}   # nothing else is counted or deleted: the folder may be shared
 
 def _files(kind):
     home = cache_folder()
     found = [home / "engines.json", *home.glob("sample-*.mp4")] if kind == "other" else (p for pattern in _ours[kind].split() for p in home.glob(pattern))
-    return [p for p in found if p.is_file()]
+    here = lambda p: p.parent.resolve() == home.resolve() / p.parent.relative_to(home)   # not behind a symbolic link
+    return [p for p in found if (p.is_file() or p.is_symlink()) and here(p)]
 
 def cache_usage():
     "What the cache folder holds: {kind: (files, bytes)}; kinds without files are left out."
     held = {kind: _files(kind) for kind in KINDS}
-    return {kind: (len(files), sum(p.stat().st_size for p in files)) for kind, files in held.items() if files}
+    return {kind: (len(files), sum(p.lstat().st_size for p in files)) for kind, files in held.items() if files}
 
 def clear_cache(kinds=None): # names from `cache_usage`; None clears everything
-    "Delete what the cache holds of these kinds; returns {kind: (files, bytes)} of what went."
+    "Delete what the cache holds of these kinds; returns {kind: (files, bytes)} of what went. What is being written stays."
     for kind in kinds or ():
         if kind not in KINDS: raise VfrError(f"the cache knows no {kind!r}: use {', '.join(KINDS)}")
-    gone = {k: v for k, v in cache_usage().items() if not kinds or k in kinds}
-    for kind in gone:
-        for p in _files(kind):
-            if p.suffix == ".part": sweep(p.parent); continue   # one in work stays
+    home, held, gone = cache_folder(), {}, {}
+    for kind in KINDS if not kinds else kinds: held[kind] = [(p, p.lstat().st_size) for p in _files(kind)]
+    for kind, files in held.items():
+        for name in _downloads(home) if kind == "videos" else (): _clear_download(home, home / "videos" / name)
+        for p, _ in files if kind != "videos" else ():
             try:
-                p.unlink(missing_ok=True)
-                if kind == "videos": shutil.rmtree(p.parent, ignore_errors=True)
+                if p.suffix == ".part": sweep(p.parent)   # one in work stays
+                elif not (p.name.startswith(".") and p.stat().st_mtime > time.time() - 60): remove_inside(home, p)
             except OSError as e: raise VfrError(f"cannot delete {e.filename or p}: {e.strerror}", "disk") from None
+        went = [size for p, size in files if not os.path.lexists(p)]
+        if went: gone[kind] = len(went), sum(went)
     return gone
+
+def _downloads(home):
+    "Names of the folders of downloads, and of those that left a lock file."
+    return {p.stem for p in home.glob(f"videos/{_hex * 16}*") if len(p.stem) == 16 and p.suffix in ("", ".lock") and not p.is_symlink()}
+
+def _clear_download(home, folder):
+    "Delete the folder of one download, unless it is being downloaded."
+    try:
+        with turn_of(folder, 0): remove_inside(home, folder)
+    except Timeout: warn(f"{folder} is being downloaded and stays")
+    except OSError as e: raise VfrError(f"cannot delete {e.filename or folder}: {e.strerror}", "disk") from None
