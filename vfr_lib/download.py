@@ -28,6 +28,7 @@ def as_link(text): # what somebody pasted or typed
     bare = re.match(r"(?:[\w-]+\.)*[\w-]+\.[a-z]{2,}(?::\d+)?(?=/)|www\.(?:[\w-]+\.)+[a-z]{2,}$", text, re.I)
     known = bare and (text.lower().startswith("www.") or re.search(rf"(?:^|\.)(?:{'|'.join(map(re.escape, _hosts))})(?::|$)", bare[0].lower()))
     if known and not os.path.lexists(text): text = f"https://{text}"
+    text = text.replace(" ", "%20")   # as browsers do
     try: parts = urlsplit(text)
     except ValueError: return None   # e.g. http://[half
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f\x7f]", text): return None
