@@ -445,8 +445,9 @@ class _Embed:
 
     def _embedded(self, chunk):
         samples = ((k, t, picture) for k, (t, _, picture, _) in enumerate(chunk.rows))
-        vectors = np.stack([v for rows, _ in _encoded(samples, self.encoder) for _, _, v in rows]).astype(np.float32)
-        tops = self.background.tops(vectors) if self.background else (np.zeros(len(vectors), np.float32), None, None)
+        vectors, content = zip(*(row[2:] for rows, _ in _encoded(samples, self.encoder) for row in rows))
+        vectors, blank = np.stack(vectors).astype(np.float32), ~np.array(content)
+        tops = self.background.tops(vectors, blank) if self.background else (np.where(blank, np.float32(np.inf), np.float32(0)), None, None)
         encoded = sum(picture is not None for _, _, picture, _ in chunk.rows)
         return replace(chunk, rows=[(t, end, None, thumb) for t, end, _, thumb in chunk.rows], vectors=vectors, tops=tops, encoded=encoded)
 
