@@ -39,8 +39,8 @@ _NORMALIZERS = {"BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nm
 
 def _check_step(step, where):
     "Refuse a step of a tokenizer that could take long or make much of little."
-    kind = step.get("type")
-    if where == "normalizer" and kind not in _NORMALIZERS: raise ValueError(f"its normalizer {str(kind)[:40]!r} is unknown")
+    kind = str(step.get("type"))
+    if where == "normalizer" and kind not in _NORMALIZERS: raise ValueError(f"its normalizer {kind[:40]!r} is unknown")
     pattern = step.get("pattern") if isinstance(step.get("pattern"), dict) else {}
     if (regex := pattern.get("Regex")) is not None and explosive(regex): raise ValueError(f"its regular expression {str(regex)[:40]!r} may never end")
     given = pattern.get("String", pattern.get("Regex", ""))
@@ -61,7 +61,7 @@ def check_tokenizer(path): # a `tokenizer.json`
             steps = [s for _, s in _walk(about.get(where)) if isinstance(s, dict) and "type" in s]
             if len(steps) > 40: raise ValueError(f"its {where} has too many steps")
             for step in steps: _check_step(step, where)
-    except (ValueError, RecursionError) as e: raise VfrError(f"the tokenizer in {Path(path).parent} is not used ({e}): save or download the encoder again") from None
+    except (ValueError, TypeError, RecursionError) as e: raise VfrError(f"the tokenizer in {Path(path).parent} is not used ({e}): save or download the encoder again") from None
 
 # %% ../nbs/18_foreign.ipynb #65c88ef9
 SHARED = ("aimv2", "align", "altclip", "chinese_clip", "clip", "groupvit", "metaclip_2", "siglip", "siglip2", "vision-text-dual-encoder") # model types whose vectors of pictures and texts lie in one space
@@ -76,7 +76,7 @@ def check_model_type(source, kind): # what was given; a `model_type`, as `config
         raise VfrError(f"{str(source)!r} is a model of type {str(kind)[:40]!r}: {why}; use a CLIP or SigLIP model")
 
 _CODE = {"auto_map": "brings code of its own", "custom_pipelines": "brings code of its own", "quantization_config": "is quantised", "adapter_config": "is an adapter of another model", "kernel_config": "asks for kernels from elsewhere", "trust_remote_code": "asks to run code"}
-_MOST = (("image_size", 4096), ("height", 4096), ("width", 4096), ("_edge", 4096), ("layers", 512), ("heads", 1024), ("depth", 4096), ("vocab_size", 4_000_000), ("positions", 100_000), ("_length", 100_000), ("patch", 1_000_000), ("size", 65_536), ("dim", 65_536))
+_MOST = (("_eps", 1), ("image_size", 4096), ("height", 4096), ("width", 4096), ("_edge", 4096), ("layers", 512), ("heads", 1024), ("depth", 4096), ("vocab_size", 4_000_000), ("positions", 100_000), ("_length", 100_000), ("patch", 1_000_000), ("size", 65_536), ("dim", 65_536))
 
 def check_settings(source, about): # what was given; a dict of settings
     "VfrError for settings of a model that ask for code, downloads, or impossible sizes."
@@ -86,7 +86,7 @@ def check_settings(source, about): # what was given; a dict of settings
             if key in ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation") and value not in (None, "eager", "sdpa"): raise ValueError(f"its {key} {str(value)[:40]!r} is code from elsewhere")
             if isinstance(value, float) and not math.isfinite(value): raise ValueError(f"its {key} is {value}")
             most = next((m for word, m in _MOST if word in key.lower()), 1 << 31)
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) > most and not key.endswith("_id") and abs(value) < 1e29: raise ValueError(f"its {key} {value} is too large")
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) > most and not key.endswith("_id") and key != "model_max_length": raise ValueError(f"its {key} {value} is too large")
             if key in ("image_std", "std") and isinstance(value, (int, float)) and not value > 0: raise ValueError(f"its {key} {value} cannot be divided by")
     except (ValueError, RecursionError) as e: raise VfrError(f"{str(source)!r} cannot be used: {e}; use a plain CLIP or SigLIP model with weights as safetensors") from None
 
