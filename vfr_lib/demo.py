@@ -19,14 +19,14 @@ import numpy as np
 
 from .calibration import background_of
 from .core import VfrError, hms, p_text, size_text, warn
-from .download import download, is_link
+from .download import as_link, download, is_link, public_link, without_secrets
 from .embedding import embed_stages
 from .export import to_csv
 from .frames import open_video, probe
 from .jobs import Job
 from .moments import check_search, curve_of, moments_of
 from .monitor import Monitor, face, to_json
-from .player import WEB, Player
+from .player import WEB, Player, close_parts, plain
 from .serving import serve
 from .transcript import lines_of
 
@@ -80,6 +80,7 @@ def _opened(search, said, stop, count):
         count("received", p["received"], p["seconds"])
         said["download"] = p
     name, path = open_video(search.video, arriving, stop)
+    name = public_link(name)
     details = download(search.video, stop=stop) if is_link(search.video) else None   # it is there already: what its page said
     title = (details and details.title) or ("the sample" if search.video == "sample" else Path(path).name)
     return dict(name=name, path=path, details=details, title=str(title), source=(path, _stamp(path)), info=probe(path), lines=_lines(path, details))
@@ -171,7 +172,13 @@ _style = f"<style>{(WEB / 'demo.css').read_text('utf-8')}</style>"
 
 def _link(name, text, data, kind):
     "A link that saves `data` as a file."
-    return f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(data.encode()).decode()}">{text}</a>'
+    return f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(data.encode(errors="replace")).decode()}">{text}</a>'
+
+def _place(text):
+    "What was pasted as a link or a path: quotes around it, `~` and file:// are understood."
+    text = text.strip().strip('"')
+    if text.lower().startswith("file://"): return url2pathname(urlsplit(text).path)
+    return text if "://" in text else os.path.expanduser(text)
 
 def _label(text): return dict(description=text, style=dict(description_width="64px"))
 
@@ -180,7 +187,8 @@ class _Panel(w.VBox):
     "The form, and where things are shown."
     def __init__(self, video, query, top, every, encoder):
         wide = lambda grow: w.Layout(flex=f"{grow} 1 220px", width="auto", min_width="0")
-        self.video = w.Text(str(video), placeholder="YouTube link, or the path of a file", layout=wide(4), **_label("Video"))
+        self._links = {}   # public link -> the one that was given, which has a password or a token
+        self.video = w.Text(self._public(str(video)), placeholder="YouTube link, or the path of a file", layout=wide(4), **_label("Video"))
         self.sample = w.Button(description="Use the sample", tooltip="a clip of 25 seconds with five scenes, made on the spot", layout=w.Layout(width="auto"))
         self.query = w.Text(query, placeholder="what should be seen, e.g. a dog catches a frisbee", layout=wide(4), **_label("Look for"))
         self.top = w.BoundedIntText(top, min=1, max=50, tooltip="number of moments, at most", layout=w.Layout(width="140px"), **_label("Results"))
@@ -198,14 +206,22 @@ class _Panel(w.VBox):
         super().__init__([w.HTML(_style), *rows, self.history, self.progress, self.status, self.message, self.heading, self.screen, self.below, self.figures])
         self.add_class("vfr-demo")
 
+    def _public(self, text):
+        "What the form shows for a video: what a link hides leaves the page, and is remembered here."
+        given = self._links.get(text, text)
+        link = as_link(_place(given))
+        shown = plain(public_link(link) if link and public_link(link) != link else given)
+        if shown != given: self._links[shown] = link or given
+        return shown
+
     def say(self, text="", kind="alert"):
         "A message that is read out, as text."
         role = "alert" if kind == "alert" else "note"
-        self.message.value = f'<p class="vd-{kind}" role="{role}">{html.escape(text)}</p>' if text else ""
+        self.message.value = f'<p class="vd-{kind}" role="{role}">{html.escape(plain(text))}</p>' if text else ""
 
     def tell(self, text):
         "The state in a few words, for eyes and screen readers; written only when it changes."
-        value = f'<p role="status">{html.escape(text)}</p>' if text else ""
+        value = f'<p role="status">{html.escape(plain(text))}</p>' if text else ""
         if self.status.value != value: self.status.value = value
 
 # %% ../nbs/42_demo.ipynb #060a68cc
@@ -219,7 +235,7 @@ class _Screen(_Panel):
         if self.player is None: self.player = Player(said["path"], **about)
         else: self.player.load(said["path"], **about)
         self.screen.children, self._source = [self.player], said["source"]
-        self.heading.value = f"<h3>{html.escape(said['title'])}</h3>"
+        self.heading.value = f"<h3>{html.escape(plain(said['title']))}</h3>"
 
     def _show(self, moments):
         "Show moments that may still get better; the last ones are gone to."
@@ -259,12 +275,12 @@ class _Display(_Screen):
         self._remember(asked, bool(job.error))
         if job.error:
             self.tell("")
-            return self.say(trouble(job.error), "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
+            return self.say(without_secrets(trouble(job.error), asked.video), "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
         self.moments, self.report = job.value, said["report"]
         self.tell(f"{len(self.moments)} moment{'s' * (len(self.moments) != 1)} for “{asked.query}” in {self.report.seconds:.1f} s.")
         notes = ["; ".join(said["notes"]) + "."] if said.get("notes") else []
         if not self.moments.convincing: notes.append(_doubt(self.moments))
-        self.say(" ".join(notes), "note")
+        self.say(without_secrets(" ".join(notes), asked.video), "note")
 
     def _remember(self, asked, failed):
         "One button for each question that was answered, the newest first."
@@ -279,23 +295,21 @@ class _Display(_Screen):
     def _button(self, video, query, several):
         "The button of a question, always the same one."
         if (video, query) not in self._buttons:
-            b = self._buttons[video, query] = w.Button(tooltip=f"{query} — in {video}", icon="history")
+            b = self._buttons[video, query] = w.Button(tooltip=plain(f"{query} — in {public_link(video)}"), icon="history")
             b.on_click(lambda _: self.search(query, video))
-        b, text = self._buttons[video, query], f"{query} · {video.rstrip('/').rpartition('/')[2]}" if several else query
-        b.description, b.disabled = text if len(text) < 48 else text[:47] + "…", False
+        b, text = self._buttons[video, query], f"{query} · {public_link(video).rstrip('/').rpartition('/')[2]}" if several else query
+        b.description, b.disabled = plain(text if len(text) < 48 else text[:47] + "…"), False
         return b
 
 # %% ../nbs/42_demo.ipynb #9bdb7caf
-def _place(text):
-    "What was pasted as a link or a path: quotes around it, `~` and file:// are understood."
-    text = text.strip().strip('"')
-    if text.lower().startswith("file://"): return url2pathname(urlsplit(text).path)
-    return text if "://" in text else os.path.expanduser(text)
+_warming = threading.Lock()
 
 def _warm(encoder):
     "Load the encoder while the user still types; what goes wrong will be said when it is needed."
+    if not _warming.acquire(blocking=False): return   # another demo is at it
     try: serve(encoder).encode_images([np.zeros((224, 224, 3), np.uint8)])
     except Exception: pass
+    finally: _warming.release()
 
 class Demo(_Display):
     "The demo as a widget: `search` is its Go button, `wait` stays until the answer is there."
@@ -312,9 +326,10 @@ class Demo(_Display):
     def search(self, query=None, video=None): # None takes what stands in the form
         "Begin the search of the form; returns at once. `wait` waits for the end."
         if self.job and not self.job.over: return
-        if video is not None: self.video.value = video
+        self.video.value = self._public(self.video.value if video is None else str(video))
         if query is not None: self.query.value = query
-        asked = Search(_place(self.video.value), self.query.value.strip(), self.top.value, self.every.value, self.encoder.value.strip() or "embedded")
+        place = _place(self.video.value)
+        asked = Search(self._links.get(place, place), self.query.value.strip(), self.top.value, self.every.value, self.encoder.value.strip() or "embedded")
         self.say()
         if not asked.video: return self.say("There is no video yet: paste a link or the path of a file, or use the sample.")
         if not asked.query: return self.say("Type what should be seen, e.g. a dog catches a frisbee.")
@@ -328,6 +343,16 @@ class Demo(_Display):
         "Stay here until the search is over: for scripts; in a notebook the panel refreshes itself."
         try: return self.job and self.job.wait(timeout)
         except Exception: return None   # it is said in the panel
+
+    def close(self):
+        "End what is going on and leave nothing behind: no widget, no file with the server, no vectors in memory."
+        if self.job: self.job.cancel()
+        if self.player: self.player.close()
+        close_parts(self)
+        self._known = Known()
+        super().close()
+
+    def __del__(self): pass   # the registry holds it until it is closed or the interpreter ends
 
 # %% ../nbs/42_demo.ipynb #05223dc1
 def demo(video="", # path, link, or `sample`, to begin with
@@ -353,9 +378,9 @@ def demo_notebook(folder=None): # the folder to work in; None leaves it to Jupyt
     return dict(cells=cells, metadata=dict(kernelspec=dict(name="python3", display_name="Python 3", language="python")), nbformat=4, nbformat_minor=5)
 
 def _stay(command, env):
-    "Run a server, wait for its end and return its exit status; who ends us (SIGTERM) ends the server, too."
-    def leave(*_): raise SystemExit(143)
-    before = signal.signal(signal.SIGTERM, leave)
+    "Run a server, wait for its end and return its exit status; who ends us (SIGTERM, a terminal that is closed) ends the server, too."
+    def leave(number, _): raise SystemExit(128 + number)
+    before = {s: signal.signal(s, leave) for s in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))}
     server = subprocess.Popen(command, env=env)
     try:
         while True:
@@ -364,7 +389,7 @@ def _stay(command, env):
     finally:
         server.terminate()
         server.wait()
-        signal.signal(signal.SIGTERM, before)
+        for s, handler in before.items(): signal.signal(s, handler)
 
 def launch(app=False, # the demo alone, instead of JupyterLab
            args=()): # more arguments for the server
@@ -374,6 +399,7 @@ def launch(app=False, # the demo alone, instead of JupyterLab
         if app:
             path = Path(tmp) / "vfr-demo.ipynb"
             path.write_text(json.dumps(demo_notebook(os.getcwd())))
+            env["TMPDIR"] = tmp   # what the server leaves goes with it
             command = [sys.executable, "-m", "voila", str(path), "--token", "--VoilaConfiguration.show_tracebacks=False", *args]
         else:
             path = Path("vfr-demo.ipynb")

@@ -161,7 +161,7 @@ def library_costs(path, # a video file
         frames = [_all_different(found[-1], background, k) for k in range(copies)]
         calibrating = cpu_seconds(lambda: [background.of_frames(f.vectors) for f in frames])   # what is kept now is not done again below
         with library._writing():
-            write = lambda i: library._write(dict(id=f"{i:032x}", title=f"video {i}", link=None, path=str(path), said=None, lines=0), frames[i], [])
+            write = lambda i: library._write(dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0), frames[i], [])
             clock, writing = time.perf_counter(), cpu_seconds(lambda: [write(i) for i in range(copies)])
             clock = time.perf_counter() - clock
             for name in ("frames", "videos"): library._table(name).optimize(cleanup_older_than=timedelta(0))

@@ -9,17 +9,22 @@ tube = """<script>let t = 0, on = false; window.onmessage = e => { const m = JSO
   const tell = () => parent.postMessage(JSON.stringify({ event: 'infoDelivery', info: { currentTime: t, duration: 212, playerState: 2 } }), '*');</script>"""
 
 
-@pytest.fixture
-def notebook(browser, lab, videos, request):
-    "A notebook with an empty `box` on its page."
-    name = request.node.name
-    (videos / f"{name}.ipynb").write_text(notebook_of("import vfr_lib as vfr, ipywidgets as w\nfrom vfr_lib.core import Moment, Moments\nbox = w.VBox(); box"))
-    with opened(browser, name) as page:
+@pytest.fixture(scope="module")
+def opened_notebook(browser, lab, videos):
+    (videos / "players.ipynb").write_text(notebook_of("import vfr_lib as vfr, ipywidgets as w\nfrom vfr_lib.core import Moment, Moments\nbox = w.VBox(); box"))
+    with opened(browser, "players") as page:
         page.route("https://www.youtube.com/**", lambda route: route.fulfill(content_type="text/html", body=tube))
         nb = Notebook(page, lab)
-        nb.open(f"{name}.ipynb")
+        nb.open("players.ipynb")
         yield nb
         nb.close()
+
+
+@pytest.fixture
+def notebook(opened_notebook):
+    "A notebook with an empty `box` on its page."
+    yield opened_notebook
+    opened_notebook.run("box.children = []; p.close()")
 
 
 def shows(page, length, time=0, n=0):
@@ -89,3 +94,23 @@ def test_cards_say_how_sure_they_are(notebook):
     assert "guess" not in sure.inner_text() and not notebook.page.locator("img[src=x]").count()
     assert notebook.page.evaluate("() => [...document.querySelectorAll('.vp-span')].map(e => getComputedStyle(e).opacity < 1)") == [False, True]
     expect(notebook.page.get_by_role("button", name="p 0.4, a guess").first).to_be_visible()
+
+
+def test_a_moment_of_another_film_brings_that_film(notebook, site):
+    page, link = notebook.page, site.url("hours.mp4")
+    moments = ", ".join(f"Moment({video!r}, {start}, {start + 1}, {start}, 0.3)" for video, start in (("walls.mp4", 2), ("late.webm", 4), ("gone.mp4", 1), (link, 100)))
+    notebook.run(f"p = vfr.Player(moments=Moments([{moments}])); box.children = [p]")
+    shows(page, 6)
+    page.locator(".vp-open").nth(1).click()
+    shows(page, 13.3, 11.3)
+    expect(page.locator(".vp-title")).to_have_text("late.webm")
+    expect(page.locator(".vp-span")).to_have_count(1)   # only its own moments have a place on its timeline
+    assert page.evaluate("() => document.activeElement.matches('.vp-card.on .vp-open')")   # the keys go on working
+    page.locator(".vp-open").nth(2).click()
+    expect(page.locator(".vp-note")).to_contain_text("gone.mp4 does not exist")
+    page.locator(".vp-open").nth(3).click()
+    shows(page, 600, 100)
+    expect(page.locator(".vp-note")).to_be_hidden()
+    page.locator(".vp-open").nth(0).click()
+    shows(page, 6, 2)
+    notebook.until("print(p.title, p.selected)", "walls.mp4 0")

@@ -39,8 +39,9 @@ function fileMedia(model, parent, on) {
     if (!src) return;
     if (src.startsWith("bytes:")) return inPieces();
     if (!model.get("ours")) { v.src = src; return; }
-    let there = false;
-    try { there = (await fetch(src, { method: "HEAD" })).ok; } catch { /* another machine, or a closed door */ }
+    const reached = mode => fetch(src, { method: "HEAD", mode }).then(r => r.ok || r.type === "opaque", () => null);   // null: another machine, a closed door, or a page that may show but not read
+    let there = await reached("cors");
+    if (there === null && await reached("no-cors")) { there = true; v.removeAttribute("crossorigin"); }
     if (mine !== loads) return;
     if (there) v.src = src;
     else if (model.get("chunks")) inPieces();
@@ -124,6 +125,7 @@ function render({ model, el }) {
   svg.setAttribute("viewBox", "0 0 1000 100"); svg.setAttribute("preserveAspectRatio", "none"); svg.setAttribute("aria-hidden", "true");
   const shape = name => { const p = svg.appendChild(document.createElementNS(SVG, "path")); p.setAttribute("class", name); return p; };
   const heat = shape("vp-heat"), area = shape("vp-area"), curve = shape("vp-curve");
+  const title = root.insertBefore(make("div", "vp-title"), stage);
   const spans = make("div", "vp-spans", line), head = make("div", "vp-head", line), pointer = make("div", "vp-pointer", line);
   const chapters = make("div", "vp-chapters", root), speech = make("div", "vp-speech", root, { "aria-hidden": "true" });
   const speechSvg = speech.appendChild(document.createElementNS(SVG, "svg")), speechPath = speechSvg.appendChild(document.createElementNS(SVG, "path"));
@@ -140,7 +142,8 @@ function render({ model, el }) {
     problem: p => { if (get("problem") !== p) set({ problem: p }); tell(); },
   };
   const length = () => get("duration") || media.length() || 1, share = t => 100 * Math.min(1, Math.max(0, t / length()));
-  const chosen = () => get("moments")[get("selected")];
+  const here = m => m && m.film === get("film"), chosen = () => [get("moments")[get("selected")]].find(here);   // moments of other films have their own clock
+  const several = () => get("moments").some(m => !here(m));
 
   function show() {   // another video, perhaps of the other kind; a new view of an old one goes where it was sent last, and waits there
     const tube = get("youtube"), wanted = tube || get("src"), target = get("target");
@@ -173,10 +176,10 @@ function render({ model, el }) {
     const m = get("moments")[i];
     if (!m) return;
     set({ selected: i });
-    media.go(m.time, play);
+    if (here(m)) media.go(m.time, play);   // otherwise Python turns to its film
   }
   function step(direction) {   // to the next or previous moment in time
-    const t = media.time(), order = get("moments").map((m, i) => [m.time, i]).sort((a, b) => a[0] - b[0]);
+    const t = media.time(), order = get("moments").map((m, i) => [m.time, i, here(m)]).filter(x => x[2]).sort((a, b) => a[0] - b[0]);
     const found = direction > 0 ? order.find(([x]) => x > t + 0.05) : order.findLast(([x]) => x < t - (media.paused() ? 0.05 : 1));
     if (found) pick(found[1]);
   }
@@ -190,8 +193,9 @@ function render({ model, el }) {
     frame = requestAnimationFrame(watch);
   }
   function toggleLoop() {
-    if (!get("moments").length) return;
-    if (get("selected") < 0) set({ selected: 0 });
+    const first = get("moments").findIndex(here);
+    if (first < 0) return;
+    if (!chosen()) set({ selected: first });
     set({ loop: !get("loop") });
     if (get("loop")) again();
   }
@@ -215,22 +219,33 @@ function render({ model, el }) {
       b.onclick = () => media.go(c.start);
     }
   }
-  function drawMoments() {
-    spans.replaceChildren(); cards.replaceChildren();
-    const moments = get("moments");
-    moments.forEach((m, i) => {
-      const label = `moment ${i + 1}: ${clock(m.start, 1)} to ${clock(m.end, 1)}, best at ${clock(m.time, 1)}, score ${m.score.toFixed(2)}${m.p && `, ${m.p}`}${m.guess ? ", a guess" : ""}`;
-      const s = make("button", m.guess ? "vp-span vp-guess" : "vp-span", spans, { type: "button", tabindex: "-1", "aria-label": label, title: label });
+  const labelOf = (m, i) => `moment ${i + 1}: ${clock(m.start, 1)} to ${clock(m.end, 1)}, best at ${clock(m.time, 1)}, score ${m.score.toFixed(2)}${m.p && `, ${m.p}`}${m.guess ? ", a guess" : ""}${several() ? `, in ${m.title}` : ""}`;
+  function drawSpans() {
+    spans.replaceChildren();
+    title.textContent = get("title"); title.hidden = !several();
+    get("moments").forEach((m, i) => {
+      if (!here(m)) return;
+      const label = labelOf(m, i), s = make("button", m.guess ? "vp-span vp-guess" : "vp-span", spans, { type: "button", tabindex: "-1", "data-moment": i, "aria-label": label, title: label });
       s.style.left = `${share(m.start)}%`; s.style.width = `${Math.max(0, share(m.end) - share(m.start))}%`;
       make("i", "vp-best", s).style.left = `${m.end > m.start ? 100 * (m.time - m.start) / (m.end - m.start) : 0}%`;
       make("b", "", s).textContent = i + 1;
       s.onclick = () => pick(i);
+    });
+    for (const b of [back, next, loop]) b.disabled = !get("moments").some(here);
+    mark();
+  }
+  function drawMoments() {
+    cards.replaceChildren();
+    const mixed = several();
+    get("moments").forEach((m, i) => {
+      const label = labelOf(m, i);
       const card = make("li", m.guess ? "vp-card vp-guess" : "vp-card", cards), open = make("button", "vp-open", card, { type: "button", "aria-label": label });
       if (m.picture) make("img", "", open, { src: m.picture, alt: "" }); else make("div", "vp-blank", open);
       const words = make("span", "vp-words", open);
       make("strong", "", words).textContent = `${i + 1}. ${clock(m.time, 1)}`;
       make("span", "vp-score", words).textContent = m.score.toFixed(2) + (m.p && ` · ${m.p}`);
       make("span", "vp-range", open).textContent = `${clock(m.start, 1)} to ${clock(m.end, 1)}${m.guess ? " · guess" : ""}`;
+      if (mixed) make("span", "vp-from", open).textContent = m.title;
       if (m.said) make("span", "vp-said", open).textContent = `“${m.said}”`;
       open.onclick = () => pick(i);
       if (m.link) {
@@ -241,8 +256,7 @@ function render({ model, el }) {
         copy.onclick = () => copyText(m.link).then(ok => { copy.textContent = ok ? "copied" : "select the link"; setTimeout(() => { copy.textContent = "copy"; }, 1500); });
       }
     });
-    for (const b of [back, next, loop]) b.disabled = !moments.length;
-    mark();
+    drawSpans();
   }
   async function copyText(text) {
     try { await navigator.clipboard.writeText(text); return true; } catch { /* not a secure page, or not allowed */ }
@@ -252,7 +266,7 @@ function render({ model, el }) {
   }
   function mark() {
     const i = get("selected");
-    [...spans.children].forEach((e, k) => e.classList.toggle("on", k === i));
+    [...spans.children].forEach(e => e.classList.toggle("on", Number(e.dataset.moment) === i));
     [...cards.children].forEach((e, k) => { e.classList.toggle("on", k === i); e.firstChild.setAttribute("aria-current", String(k === i)); });
     loop.setAttribute("aria-pressed", String(get("loop")));
     before = media.time();
@@ -268,7 +282,7 @@ function render({ model, el }) {
     note.classList.toggle("vp-wrong", !!p && !get("busy"));
     if (media.element.tagName === "VIDEO") media.element.hidden = !get("src") || p === "unplayable" || p === "unreachable";
   }
-  function draw() { drawn = length(); drawCurves(); drawChapters(); drawMoments(); place(); }
+  function draw() { drawn = length(); drawCurves(); drawChapters(); drawSpans(); place(); }
 
   offer.onclick = () => model.send({ kind: get("busy") ? "cancel" : "copy" });
   back.onclick = () => step(-1); next.onclick = () => step(1); loop.onclick = toggleLoop;
@@ -289,11 +303,12 @@ function render({ model, el }) {
   const events = {
     "change:src": show, "change:youtube": show, "change:target": target, "msg:custom": (...message) => media.onMessage(...message),
     "change:duration": draw, "change:curve": drawCurves, "change:heat": drawCurves, "change:lines": drawCurves, "change:chapters": drawChapters,
-    "change:moments": drawMoments, "change:selected": mark, "change:loop": mark,
+    "change:moments": drawMoments, "change:film": drawSpans, "change:title": drawSpans,   // the cards stay, and with them what is in focus
+    "change:selected": mark, "change:loop": mark,
     "change:problem": tell, "change:notice": tell, "change:busy": tell, "change:can_copy": tell,
   };
   for (const k in events) model.on(k, events[k]);
-  show();
+  show(); drawMoments();
   return () => { for (const k in events) model.off(k, events[k]); cancelAnimationFrame(frame); media.close(); };
 }
 
