@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 from helpers import command
-from vfr_lib.clips import make_clip, sample_clip
+from vfr_lib.clips import brick_wall, make_clip, sample_clip
 from vfr_lib.download import PracticeServer
 
 
@@ -15,7 +15,7 @@ def folder(tmp_path_factory): return tmp_path_factory.mktemp("cli")
 
 
 @pytest.fixture(scope="module")
-def walls(folder): return make_clip(folder / "walls.mp4", [("red", 2), ("blue", 2)])
+def walls(folder): return make_clip(folder / "walls.mp4", [(brick_wall("red"), 2), (brick_wall("blue"), 2)], camera=False)
 
 
 def sound(path, video=None):

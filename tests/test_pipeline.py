@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers import command
 from vfr_lib.bench import _repeat
-from vfr_lib.clips import make_clip
+from vfr_lib.clips import brick_wall, make_clip
 
 MEASURE = """
 import json, resource, sys
@@ -32,7 +32,7 @@ def test_two_hours_take_no_more_memory_than_ten_minutes(tmp_path):
 
 
 def test_find_answers_early_and_the_same(vfr, tmp_path):
-    scenes = [((i * 37 % 256, i * 91 % 256, i * 53 % 256), 3) for i in range(40)]
+    scenes = [(brick_wall((i * 37 % 256, i * 91 % 256, i * 53 % 256)), 3) for i in range(40)]
     clip = make_clip(tmp_path / "walls.mp4", scenes, options={"x264-params": "keyint=30"})
     early = vfr("find", clip, "a blue wall", "--no-cache")
     plain = vfr("find", clip, "a blue wall", "--no-cache", "--json")
@@ -42,7 +42,7 @@ def test_find_answers_early_and_the_same(vfr, tmp_path):
 
 
 def test_second_question_needs_no_framework(vfr, tmp_path):
-    clip = make_clip(tmp_path / "walls.mp4", [("red", 2), ("blue", 2)])
+    clip = make_clip(tmp_path / "walls.mp4", [(brick_wall("red"), 2), (brick_wall("blue"), 2)], camera=False)
     env = {**os.environ, "VFR_CACHE": str(tmp_path / "cache")}
     assert vfr("find", clip, "a red wall", env=env).returncode == 0
     code = "import sys; from vfr_lib.cli import main; s = main(['find', sys.argv[1], 'a blue wall', '--json']); print([m for m in ('torch', 'openvino', 'transformers') if m in sys.modules], file=sys.stderr); sys.exit(s)"
@@ -51,7 +51,7 @@ def test_second_question_needs_no_framework(vfr, tmp_path):
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(vfr, tmp_path):
-    clip = make_clip(tmp_path / "walls.mp4", [("red", 2), ("blue", 2)])
+    clip = make_clip(tmp_path / "walls.mp4", [(brick_wall("red"), 2), (brick_wall("blue"), 2)], camera=False)
     (tmp_path / "file").touch()
     for place in (tmp_path / "file", "/proc/nowhere"):
         r = vfr("find", clip, "a blue wall", "--json", env={**os.environ, "VFR_CACHE": str(place)})
@@ -59,7 +59,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(vfr, tmp_path):
 
 
 def test_interrupt_ends_within_a_second_and_leaves_nothing_half_written(tmp_path):
-    clip = _repeat(make_clip(tmp_path / "minute.mp4", [((i * 4 % 256, i * 9 % 256, 90), 1) for i in range(60)], fps=30, size=(640, 360), codec="libx264"), tmp_path / "long.mp4", 60)
+    clip = _repeat(make_clip(tmp_path / "minute.mp4", [(brick_wall((i * 4 % 256, i * 9 % 256, 90)), 1) for i in range(60)], fps=30, size=(640, 360), codec="libx264"), tmp_path / "long.mp4", 60)
     env = {**os.environ, "VFR_CACHE": str(tmp_path / "cache")}
     p = subprocess.Popen([sys.executable, "-u", "-c", "import sys; from vfr_lib.cli import main; sys.exit(main())", "find", str(clip), "a red wall"], env=env,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

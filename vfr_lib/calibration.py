@@ -51,18 +51,21 @@ class Background:
         "The usual height of a query on pictures at large: a float, or float32 (q,)."
         return usual_height(wanted, self.pictures) if np.ndim(wanted) == 2 else float(usual_height(wanted[None], self.pictures)[0])
 
-    def of_frames(self, vectors): # float array (n, dim), of pictures
-        "(usual heights of the frames, float32 (n,); how high each background sentence comes among them, float32 (k,), -inf where its own picture is there)."
+    def of_frames(self, vectors, # float array (n, dim), of pictures
+                  blank=None): # bool array (n,), which of them show nothing; None takes none
+        "(usual heights of the frames, float32 (n,), inf where they show nothing; how high each background sentence comes among the others, float32 (k,), -inf where its own picture is there)."
         key = len(vectors) > 500 and ("heights", hashlib.sha256(np.ascontiguousarray(vectors).tobytes()).hexdigest(), self.digest, self.like)
+        if key and blank is not None and blank.any(): key += (hashlib.sha256(blank.tobytes()).hexdigest(),)
         if key and (known := kept(key)) and {"heights", "null"} <= known.keys(): return known["heights"], known["null"]
-        heights, top, nearest = self.tops(vectors)
+        heights, top, nearest = self.tops(vectors, blank)
         null = self.null(top, nearest)
         if key: keep(key, heights=heights, null=null)
         return heights, null
 
-    def tops(self, vectors): # float array (n, dim), of pictures
+    def tops(self, vectors, blank=None): # as for `of_frames`
         "(usual heights of the frames, float32 (n,); how high each background sentence comes, float32 (k,); how like each background picture comes, float32 (m,)); the last two of several parts of a video are joined by their maximum."
         heights = usual_height(vectors, self.sentences)
+        if blank is not None: heights[blank] = np.inf   # so that nothing comes high there
         top, nearest = np.full(len(self.sentences), -np.inf, np.float32), np.full(len(self.pictures), -np.inf, np.float32)
         for i in range(0, len(vectors), 4096):
             part = np.asarray(vectors[i:i + 4096], np.float32)

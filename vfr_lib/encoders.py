@@ -26,7 +26,8 @@ from tqdm.auto import tqdm
 
 from .core import VfrError, pick_device, warn
 from .datasets import open_image
-from .vectors import EMBEDDED, FORMAT, Encoder, EncoderConfig, read_config, to_rgb, to_squares, unit
+from .foreign import check_hub_folder, check_model_type, check_settings, read_json
+from .vectors import EMBEDDED, FORMAT, Encoder, EncoderConfig, config_of, read_config, read_tokenizer, to_rgb, to_squares, unit
 
 # %% ../nbs/21_encoders.ipynb #e99c03ee
 def to_pixels(images, # a list of pictures, as `to_rgb` takes them
@@ -266,11 +267,11 @@ def _fetching(source, what):
     transformers_logging.set_verbosity_error()
     local = bool(source) and Path(source).is_dir()
     offline = not local and not _hub_answers()
-    try: yield dict(local_files_only=True) if offline else {}
-    except VfrError: raise
-    except (OSError, RuntimeError, ValueError, KeyError, ImportError) as e:
+    try: yield dict(trust_remote_code=False, **(dict(local_files_only=True) if offline or local else {}))
+    except (VfrError, KeyboardInterrupt, SystemExit, GeneratorExit): raise
+    except BaseException as e:   # what others' files provoke is of every kind, panics of libraries in Rust too
         reason = "the hub cannot be reached, and it is not in the local cache" if offline else " ".join(str(e).split())[:160] or type(e).__name__
-        raise VfrError(f"{what} could not be loaded: {reason}. Check the {'folder' if local else 'name and the network'}, or use encoder='embedded', which needs neither.", "network") from e
+        raise VfrError(f"{what} could not be loaded: {reason}. Check the {'folder' if local else 'name and the network'}, or use encoder='embedded', which needs neither.", "input" if local else "network") from e
     finally: transformers_logging.set_verbosity(loud)
 
 # %% ../nbs/21_encoders.ipynb #05528ad8
@@ -293,7 +294,7 @@ def text_backbone(source="distilbert-base-uncased"): # a hub id or a local folde
     "(settings, state dict, tokenizer) of a DistilBertModel."
     from transformers import AutoModel, AutoTokenizer
     with _fetching(source, f"the text model {str(source)!r}") as how:
-        model, tokenizer = AutoModel.from_pretrained(source, **how), AutoTokenizer.from_pretrained(source, **how)
+        model, tokenizer = AutoModel.from_pretrained(source, use_safetensors=True, **how), AutoTokenizer.from_pretrained(source, **how)
     if model.config.model_type == "bert": settings, state = distilbert_from_bert(model)
     elif model.config.model_type == "distilbert":
         keys = ("vocab_size", "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "activation",
@@ -378,17 +379,28 @@ def read_encoder(folder, device=None):
     "The `DualEncoder` that `save_encoder` wrote; VfrError where it is damaged or of another kind."
     folder = Path(folder)
     about = read_config(folder)
+    config = config_of(about, folder)
+    tokenizer = read_tokenizer(folder, config)
     try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        with _no_init(): model = DualEncoder(EncoderConfig(**about["architecture"]), tokenizer, about["name"])
+        stored = _unpack(load_file(folder / "model.safetensors"))
+        if (rows := len(stored["text.net.embeddings.word_embeddings.weight"])) != config.text.get("vocab_size", 30522): raise VfrError(f"the encoder in {folder} does not fit its config.json: its weights know {rows:,} words; save or download it again")
+        _check_parts(config, stored)
+        with _no_init(): model = DualEncoder(config, tokenizer, about["name"])
         model.card = {k: v for k, v in about.items() if k not in ("format", "name", "stored_as", "architecture")}
-        missing, extra = model.load_state_dict(_unpack(load_file(folder / "model.safetensors")), strict=False)
-    except VfrError: raise
-    except Exception as e:
+        missing, extra = model.load_state_dict(stored, strict=False)
+    except (VfrError, KeyboardInterrupt, SystemExit): raise
+    except BaseException as e:
         raise VfrError(f"the encoder in {folder} is damaged ({type(e).__name__}: {str(e)[:120]}): save or download it again") from e
     if extra or any(not k.endswith("num_batches_tracked") for k in missing):
         raise VfrError(f"the encoder in {folder} does not fit its config.json: {len(missing)} parts missing, {len(extra)} unknown")
+    if not all(torch.isfinite(v).all() for v in stored.values()): raise VfrError(f"the encoder in {folder} holds weights that are no numbers: save or download it again", "damaged")
     return model.to(pick_device(device), memory_format=torch.channels_last).eval()
+
+def _check_parts(config, stored):
+    "VfrError where the stored weights are not of the size that the settings say: before anything of that size is made."
+    with torch.device("meta"): wanted = DualEncoder(config, toy_tokenizer(), "")
+    for name, v in wanted.state_dict().items():
+        if name in stored and stored[name].shape != v.shape: raise ValueError(f"{name} has the shape {tuple(stored[name].shape)}, its config.json asks for {tuple(v.shape)}")
 
 def reconfigured(model, # a `DualEncoder`
                  name=None, # of the new one
@@ -411,20 +423,43 @@ def _no_init():
         for n, f in old.items(): setattr(nn.init, n, f)
 
 # %% ../nbs/21_encoders.ipynb #f29b5811
+def _places(config):
+    "How many tokens a text may have in a model of transformers."
+    text = getattr(config, "text_config", None)
+    places = getattr(text, "max_position_embeddings", 77)
+    if "roberta" in str(getattr(text, "model_type", "")) or config.model_type == "altclip": places -= (getattr(text, "pad_token_id", None) or 1) + 1   # RoBERTa counts from behind its padding
+    return places
+
+def _whole_model(source, config, how):
+    "The model with all its weights, from safetensors; VfrError where they do not fit the settings or are no numbers."
+    from transformers import AutoModel
+    if Path(source).is_dir():
+        with torch.device("meta"): count = sum(p.numel() for p in AutoModel.from_config(config).parameters())
+        if count > sum(f.stat().st_size for f in Path(source).glob("*.safetensors")): raise VfrError(f"{source} does not fit its config.json, which asks for {count:,} weights: download it again")
+    model, told = AutoModel.from_pretrained(source, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True, **how)
+    lacking = [k for k in (*told["missing_keys"], *told["mismatched_keys"]) if "position_ids" not in str(k)]
+    if lacking: raise VfrError(f"{source} does not fit its config.json: {len(lacking)} of its weights are missing or of another shape, e.g. {str(lacking[0])[:60]}; download it again")
+    if not all(torch.isfinite(p).all() for p in model.parameters()): raise VfrError(f"{source} holds weights that are no numbers: download it again", "damaged")
+    return model
+
 class HubEncoder(Encoder):
     "A CLIP-class model through transformers (CLIP, SigLIP, SigLIP 2, ...), from a hub id or a local folder."
     def __init__(self, source, device=None):
-        from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenizer
+        from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer
+        if Path(source).is_dir(): check_hub_folder(source)
         with _fetching(source, f"the encoder {str(source)!r}") as how:
             config = AutoConfig.from_pretrained(source, **how)
+            check_model_type(source, config.model_type); check_settings(source, config.to_dict())
             self.processor, self.tokenizer = AutoImageProcessor.from_pretrained(source, **how), AutoTokenizer.from_pretrained(source, **how)
-            self.model = AutoModel.from_pretrained(source, **how).to(pick_device(device)).eval()
-        if not (hasattr(self.model, "get_image_features") and hasattr(self.model, "get_text_features")):
-            raise VfrError(f"{source!r} is a {config.model_type}: it does not embed both pictures and texts; use a CLIP or SigLIP model")
-        self.name, self.device, self.batch = str(source), self.model.device, 8 if self.model.device.type == "cpu" else 64
-        self.max_length = getattr(config.text_config, "max_position_embeddings", 77)
-        self._padding = "max_length" if "siglip" in config.model_type else True   # SigLIP was trained on padded texts only
-        self.dim = self._texts(["a"]).shape[1]
+            self.model = _whole_model(source, config, how).to(pick_device(device)).eval()
+            self.name, self.device, self.batch, self.kind = str(source), self.model.device, 8 if self.model.device.type == "cpu" else 64, config.model_type
+            self.max_length = max(3, min(_places(config), self.tokenizer.model_max_length))
+            if self.kind == "align": self.max_length = min(self.max_length, 64)
+            self._padding = "max_length" if self.kind in ("siglip", "siglip2", "align") else True   # they were trained on padded texts only
+            first = self._texts(["a"])
+            self.dim = first.shape[1]
+            if not first.norm() > 0: raise VfrError(f"{self.name!r} gives vectors without length: its settings are damaged, download it again")
+            if (seen := self._images([np.zeros((32, 32, 3), np.uint8)])).shape != (1, self.dim): raise VfrError(f"{self.name!r}: its vectors of pictures have shape {tuple(seen.shape)}, of texts {(1, self.dim)}: they cannot be compared")
 
     def identity(self): return f"{weights_digest(self)} {self.processor.to_json_string()} transformers"
 
@@ -435,11 +470,15 @@ class HubEncoder(Encoder):
 
     @torch.inference_mode()
     def _texts(self, texts):
-        tokens = self.tokenizer(texts, padding=self._padding, truncation=True, max_length=self.max_length,
+        tokens = self.tokenizer(self._as_trained(texts), padding=self._padding, truncation=True, max_length=self.max_length,
                                 return_tensors="pt").to(self.device)
         tokens.pop("token_type_ids", None)
-        if self._padding == "max_length": tokens.pop("attention_mask", None)
+        words = getattr(getattr(self.model.config, "text_config", None), "vocab_size", 1 << 31)
+        if int(tokens["input_ids"].max()) >= words: raise VfrError(f"the tokenizer of {self.name!r} does not fit its model, which knows {words:,} words: download it again")
+        if "siglip" in self.kind: tokens.pop("attention_mask", None)
         return self._tensor(self.model.get_text_features(**tokens))
+
+    def _as_trained(self, texts): return [t.lower() for t in texts] if "siglip" in self.kind else texts   # SigLIP 1 and 2 have learned from small letters; not every tokenizer of theirs sees to it
 
     def _too_long(self, text): return len(self.tokenizer(text)["input_ids"]) > self.max_length
 
@@ -484,9 +523,7 @@ def load_encoder(name="embedded", # `embedded`, `resnet50-distilbert`, a folder,
         return build_encoder(device=device)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        try: about = json.loads((folder / "config.json").read_text())
-        except (OSError, ValueError):
-            raise VfrError(f"the folder {name} holds no encoder: config.json is missing or unreadable") from None
-        return HubEncoder(folder, device) if "model_type" in about else read_encoder(folder, device)
+        return read_encoder(folder, device) if "architecture" in (about := read_json(folder / "config.json")) and "model_type" not in about else HubEncoder(folder, device)
+    if folder.exists(): raise VfrError(f"{name} is a file: an encoder is a folder, give that one")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")): return HubEncoder(name, device)
     raise VfrError(f"unknown encoder {name!r}: use 'embedded', 'resnet50-distilbert', a folder that save_encoder wrote, or a hub id such as 'openai/clip-vit-base-patch32'")

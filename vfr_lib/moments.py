@@ -24,23 +24,25 @@ def shot_cuts(vectors): # float array (n, dim), the frames' vectors, L2-normalis
     return np.einsum("ij,ij->i", v[1:], v[:-1], dtype=float) < min((usual + 1) / 2, 0.75)
 
 # %% ../nbs/32_moments.ipynb #f1aae1f4
-def find_moments(scores, # float array (n,), one score per sampled frame
+def find_moments(scores, # float array (n,), one score per sampled frame; -inf where it can be no answer
                  top=5, # number of moments, at most
                  cuts=None, # boolean array (n - 1,) from `shot_cuts`; None knows of no cuts
                  apart=5, # frames between two summits of one shot, at least
                  absent=np.inf): # a score that is reached where the thing is absent: the plain is not above it
     "Spans of high score as (first, last, best) frame indices, the highest best first; spans never overlap or cross a cut, and no more than three are of one shot."
     s = np.asarray(scores, float)
-    plain = min(np.median(s), (s.max() + s.min()) / 2, absent)
+    known = s[np.isfinite(s)]
+    if not len(known): return []
+    plain = min(np.median(known), (known.max() + known.min()) / 2, absent if np.isfinite(absent) else np.inf)
     shot = np.zeros(len(s), int) if cuts is None else np.concatenate([[0], np.cumsum(cuts)])
     taken, spans = np.zeros(len(s), bool), []
     for best in np.argsort(-s, kind="stable").tolist():
-        if len(spans) == top: break
+        if len(spans) == top or not np.isfinite(s[best]): break
         beside = [j for j in (best - 1, best + 1) if 0 <= j < len(s) and shot[j] == shot[best]]
         if taken[best] or any(s[j] > s[best] or taken[j] for j in beside): continue   # no summit
         same = [b for *_, b in spans if shot[b] == shot[best]]
         if len(same) == 3 or any(abs(b - best) < apart for b in same): continue
-        free = (shot == shot[best]) & ~taken & (s >= (s[best] + plain) / 2)
+        free = (shot == shot[best]) & ~taken & np.isfinite(s) & (s >= (s[best] + plain) / 2)
         free[best] = True
         first = best - int(np.argmin(np.append(free[best::-1], False))) + 1
         last = best + int(np.argmin(np.append(free[best:], False))) - 1
@@ -55,8 +57,6 @@ def first_after_cut(path, # a video file
     "Time of the first frame behind the cut between two frames, seconds, or None where the picture changes slowly or cannot be read."
     try: frames = list(frames_between(path, before, after, 64))
     except VfrError: return None
-    shapes = [f.image.shape for f in frames]
-    if change := next((i for i, (a, b) in enumerate(zip(shapes, shapes[1:]), 1) if a != b), None): return frames[change].time   # where another size begins
     small = np.stack([f.image for f in frames]).astype(np.int16) if len(frames) > 1 else None
     if small is None: return None
     jumps = np.abs(np.diff(small, axis=0)).mean((1, 2, 3))
@@ -69,7 +69,7 @@ def first_after_cut(path, # a video file
 class Curve:
     "How well each sampled frame of a video matches a query."
     scores: np.ndarray    # float (n,), cosines
-    heights: np.ndarray   # float (n,), calibrated scores, by which frames are ranked
+    heights: np.ndarray   # float (n,), calibrated scores, by which frames are ranked; -inf where a frame shows nothing
     p: np.ndarray = None  # float (n,), p-values corrected for the number of frames, or None without a background
     until: np.ndarray = None  # float (n,), seconds: where an answer with this best frame ends at the earliest, or None
 
@@ -78,8 +78,8 @@ def curve_of(frames, # `FrameVectors`
              background=None): # the encoder's `Background`, or None
     "The `Curve` of a sentence."
     scores = frames.vectors @ wanted
-    if background is None: return Curve(scores, scores)
-    usual, null = background.of_frames(frames.vectors)
+    if background is None: return Curve(scores, np.where(frames.blank, -np.inf, scores))
+    usual, null = background.of_frames(frames.vectors, frames.blank)
     heights = scores - usual - background.of_query(wanted)
     return Curve(scores, heights, p_value(heights, null))
 

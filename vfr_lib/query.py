@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TAU', 'THERE', 'SHARP', 'LOOSE', 'SHIFT', 'Taught', 'Query', 'best_between', 'check_query', 'encoder_key',
-           'picture_background', 'learn', 'saved_queries', 'delete_query', 'teaching_scores']
+           'picture_background', 'without_blank', 'learn', 'saved_queries', 'delete_query', 'teaching_scores']
 
 # %% ../nbs/33_query.ipynb #d66e725e
 import functools, hashlib, json, math, os, re, threading, weakref
@@ -285,17 +285,21 @@ def _leaf_curve(query, frames, digest, encoder, background):
         scores = frames.vectors @ wanted
         if background is None: return Curve(scores, scores)
         beside = background if query.is_text else picture_background(background)
-        usual, null = _remember(_known, (digest, beside.digest), lambda: beside.of_frames(frames.vectors), 128)
+        usual, null = _remember(_known, (digest, beside.digest), lambda: beside.of_frames(frames.vectors, frames.blank), 128)
         heights = scores - usual - beside.of_query(wanted)
         return Curve(scores, heights, p_value(heights, null))
     return _remember(_known, (digest, wanted.tobytes(), query.is_text, background and background.digest), make, 128)
+
+def without_blank(curve, blank): # bool array (n,), which frames show nothing
+    "The curve with these frames out of question: their height is -inf, their p-value 1."
+    return replace(curve, heights=np.where(blank, -np.inf, curve.heights), p=None if curve.p is None else np.where(blank, 1.0, curve.p)) if blank.any() else curve
 
 def _curve_in(query, frames, # `FrameVectors` of a video
               encoder, # as `serve` gives it
               background=None): # its `Background`, or None
     "The `Curve` of the query over a video: what `find` asks for."
-    digest = hashlib.sha256(np.ascontiguousarray(frames.vectors).tobytes()).hexdigest()
-    return query.curve(lambda part: _leaf_curve(part, frames, digest, encoder, background), frames.times, frames.ends)
+    digest = hashlib.sha256(np.ascontiguousarray(frames.vectors).tobytes() + frames.blank.tobytes()).hexdigest()
+    return without_blank(query.curve(lambda part: _leaf_curve(part, frames, digest, encoder, background), frames.times, frames.ends), frames.blank)
 
 Query.curve_in = _curve_in
 

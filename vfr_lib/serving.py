@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
-from tokenizers import Tokenizer
 
 from .clips import cache_folder
 from .core import VfrError, pick_device, write_whole
-from .vectors import EMBEDDED, Encoder, EncoderConfig, read_config, to_squares, unit
+from .foreign import read_json
+from .vectors import EMBEDDED, Encoder, config_of, read_config, read_tokenizer, to_squares, unit
 
 # %% ../nbs/26_serving.ipynb #e398ecbc
 class Weights:
@@ -25,6 +25,19 @@ class Weights:
         try: self._file = safe_open(path, framework="np"); self.names = set(self._file.keys())
         except Exception as e:
             raise VfrError(f"the encoder in {self.path.parent} is damaged ({type(e).__name__}: {str(e)[:120]}): save or download it again") from None
+
+    def check(self, config): # an `EncoderConfig`
+        "VfrError where a matrix has another shape than the settings say, before anything is computed."
+        t, d = config.text, config.embed_dim
+        dim, hidden = t.get("dim", 768), t.get("hidden_dim", 3072)
+        wanted = {"text.net.embeddings.word_embeddings.weight": (t.get("vocab_size", 30522), dim), "text.net.embeddings.position_embeddings.weight": (t.get("max_position_embeddings", 512), dim),
+                  "image.net.conv1.weight": (64, 3, 7, 7), "image_head.projection.weight": (d, 2048), "text_head.projection.weight": (d, dim), "image_head.fc.weight": (d, d), "text_head.fc.weight": (d, d)}
+        for i in range(t.get("n_layers", 6)):
+            layer = f"text.net.transformer.layer.{i}"
+            wanted |= {f"{layer}.attention.{n}_lin.weight": (dim, dim) for n in ("q", "k", "v", "out")} | {f"{layer}.ffn.lin1.weight": (hidden, dim), f"{layer}.ffn.lin2.weight": (dim, hidden)}
+        for name, shape in wanted.items():
+            if name not in self.names: raise VfrError(f"the encoder in {self.path.parent} does not fit its config.json: {name} is missing")
+            if (given := tuple(self._file.get_slice(name).get_shape())) != shape: raise VfrError(f"the encoder in {self.path.parent} does not fit its config.json: {name} has the shape {given}, not {shape}; save or download it again")
 
     def __getitem__(self, name):
         stored, scale = self.stored(name)
@@ -264,16 +277,12 @@ class ServedEncoder(Encoder):
                  device=None, # a torch device for the pictures; None takes the best
                  engine=None): # `torch`, `openvino-int8`, `openvino-bf16` or `openvino-f32`; None measures once
         self.folder, about = Path(folder), read_config(folder)
-        try:
-            self.config, self.name = EncoderConfig(**about["architecture"]), about["name"]
-            self.tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
-        except VfrError: raise
-        except Exception as e:
-            raise VfrError(f"the encoder in {folder} is damaged ({type(e).__name__}: {str(e)[:120]}): save or download it again") from e
+        self.config, self.name = config_of(about, folder), about["name"]
+        self.tokenizer = read_tokenizer(folder, self.config)
         self.card = {k: v for k, v in about.items() if k not in ("format", "name", "stored_as", "architecture")}
-        self.tokenizer.no_padding(); self.tokenizer.enable_truncation(self.config.max_length)
         self.dim, self.max_length, self.device = self.config.embed_dim, self.config.max_length, device
         self.weights = Weights(self.folder / "model.safetensors")
+        self.weights.check(self.config)
         self.digest = self.weights.digest()[:16]
         if self._on_gpu(): self.batch = 64
         if engine is not None and engine not in (known := self.engines()):
@@ -311,7 +320,8 @@ class ServedEncoder(Encoder):
             if self.engine == "torch": return ImagesInTorch(self.weights, self.config, self.device)
             choices = _choices(self.card.get("calibration"))
             return ImagesInOpenVino(self.weights, self.config, **choices.get(self.engine, next(iter(choices.values()))))
-        except (KeyError, ValueError, RuntimeError) as e: raise self._damaged(e) from e
+        except VfrError: raise
+        except Exception as e: raise self._damaged(e) from e
 
     @functools.cached_property
     def _text_half(self):
@@ -329,7 +339,8 @@ class ServedEncoder(Encoder):
 
     def _texts(self, texts):
         try: return np.stack([self._text_half(e.ids) for e in self.tokenizer.encode_batch(texts)])
-        except (KeyError, ValueError) as e: raise self._damaged(e) from e
+        except VfrError: raise
+        except Exception as e: raise self._damaged(e) from e
 
     def _too_long(self, text): return bool(self.tokenizer.encode(text).overflowing)
 
@@ -344,8 +355,8 @@ def serve(name="embedded", # as for `load_encoder`, or an encoder, which is retu
     if isinstance(name, Encoder): return name
     if os.fspath(name) == "embedded": return _embedded(device, engine)
     folder = Path(os.fspath(name)).expanduser()
-    try: ours = "architecture" in json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError, TypeError): ours = False
+    try: ours = "architecture" in read_json(folder / "config.json")
+    except VfrError: ours = False
     if ours: return ServedEncoder(folder, device, engine)
     from vfr_lib.encoders import load_encoder
     return load_encoder(name, device)

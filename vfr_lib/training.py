@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['TrainConfig', 'temperature_of', 'batch_loss', 'cosine', 'Rates', 'Team', 'launched_team', 'frozen_features',
            'fit_heads', 'dev_score', 'augmentation', 'TrainingPictures', 'batches', 'parameter_groups', 'BothHalves',
-           'batch_gradients', 'Run', 'Watch', 'plot_history', 'fit_all', 'fit', 'read_settings']
+           'batch_gradients', 'Run', 'Watch', 'plot_history', 'fit_all', 'fit', 'clear_unfinished', 'read_settings']
 
 # %% ../nbs/24_training.ipynb #3ebcc416
-import contextlib, copy, hashlib, io, json, math, os, sys, time
+import contextlib, copy, hashlib, io, json, math, os, re, shutil, sys, time
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
 from pathlib import Path
@@ -415,9 +415,11 @@ class Run:
     def load(self, path, team=Team()):
         "Go on from `path`, which the first process reads; VfrError where it is damaged or belongs to another run."
         state = team.from_first(lambda: self._read(path))
-        self.model.load_state_dict(state["model"])
-        if self.average: self.average.load_state_dict(state["average"])
-        self.opt.load_state_dict(state["opt"]); self.rates.load_state_dict(state["rates"])
+        try:
+            self.model.load_state_dict(state["model"])
+            if self.average: self.average.load_state_dict(state["average"])
+            self.opt.load_state_dict(state["opt"]); self.rates.load_state_dict(state["rates"])
+        except Exception as e: raise VfrError(f"the checkpoint {path} is damaged ({type(e).__name__}: {str(e).splitlines()[0][:120] if str(e) else ''}): start anew, or from the folder `best` beside it") from e
         self.step, self.losses, self.history, self.best = state["step"], state["losses"], state["history"], state["best"]
 
     def _read(self, path):
@@ -637,9 +639,22 @@ def _check_fit(model, train, dev, config, out, resume, team):
     out = Path(out)
     if (out / "state.pt").exists() and not resume:
         raise VfrError(f"{out} holds a training run, which would be overwritten: go on with it (--resume, or resume=True), or choose another folder")
-    try: out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        clear_unfinished(out)
     except OSError as e: raise VfrError(f"cannot write to {out}: {e.strerror}", "disk") from None
     return out
+
+def clear_unfinished(out): # folder of a run that nobody is writing
+    "Delete what a killed run left half-written; an encoder that had stepped aside for a newer one comes back. Returns the names of what went."
+    gone = []
+    for p in sorted(Path(out).glob(".*")):
+        m = re.fullmatch(r"\.(?:(state|history)-\w{8}\.(?:pt|json)|(last|best|heads)-\w{8}(-old)?)", p.name)
+        if not m: continue
+        if m[3] and not (whole := Path(out) / m[2]).exists(): os.replace(p, whole); continue
+        shutil.rmtree(p) if p.is_dir() and not p.is_symlink() else p.unlink()
+        gone.append(p.name)
+    return gone
 
 # %% ../nbs/24_training.ipynb #bde5e8a8
 def read_settings(pairs): # strings like `epochs=2`
