@@ -57,6 +57,8 @@ def first_after_cut(path, # a video file
     "Time of the first frame behind the cut between two frames, seconds, or None where the picture changes slowly or cannot be read."
     try: frames = list(frames_between(path, before, after, 64))
     except VfrError: return None
+    shapes = [f.image.shape for f in frames]
+    if change := next((i for i, (a, b) in enumerate(zip(shapes, shapes[1:]), 1) if a != b), None): return frames[change].time   # where another size begins
     small = np.stack([f.image for f in frames]).astype(np.int16) if len(frames) > 1 else None
     if small is None: return None
     jumps = np.abs(np.diff(small, axis=0)).mean((1, 2, 3))
@@ -80,7 +82,7 @@ def curve_of(frames, # `FrameVectors`
     scores = frames.vectors @ wanted
     if background is None: return Curve(scores, np.where(frames.blank, -np.inf, scores))
     usual, null = background.of_frames(frames.vectors, frames.blank)
-    heights = scores - usual - background.of_query(wanted)
+    heights = np.where(frames.blank, -np.inf, scores - usual - background.of_query(wanted))
     return Curve(scores, heights, p_value(heights, null))
 
 # %% ../nbs/32_moments.ipynb #ffc6da9b
