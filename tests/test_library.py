@@ -209,3 +209,20 @@ def test_the_shell(shelf, tmp_path, vfr):
     assert r.returncode == 0 and '"title": "film 1"' in r.stdout and '"p_value"' in r.stdout, r
     assert vfr("remove", lib, "film 1").returncode == 0 and vfr("remove", lib, "film 1").returncode == 2
     assert "film 1" not in vfr("videos", lib).stdout
+
+
+def test_what_shows_nothing_is_no_answer_in_new_and_old_libraries(tmp_path):
+    import lancedb
+    from vfr_lib.clips import brick_wall, make_clip
+    from vfr_lib.library import Library
+    from vfr_lib.query import Query
+    for name, scenes in (("black", [("black", 3)]), ("both", [("black", 2), (brick_wall("red"), 2), ("white", 2)])): make_clip(tmp_path / f"{name}.mp4", scenes, camera=False)
+    library = Library(tmp_path / "library")
+    library.add(tmp_path / "black.mp4", tmp_path / "both.mp4")
+    asked = ("a man", "a black screen", Query("a man") | Query("snow"), Query.image(np.zeros((90, 160, 3), np.uint8)))
+    answers = [[(m.title, m.time, m.p_value) for m in library.search(q, level=1)] for q in asked]
+    assert all(found and all(title == "both" and 2 <= time < 4 for title, time, _ in found) for found in answers)
+    lancedb.connect(tmp_path / "library").open_table("frames").update(where="usual > 1", values={"usual": 0.1})   # older versions did not ask
+    old = Library(tmp_path / "library")
+    assert [[(m.title, m.time, m.p_value) for m in old.search(q, level=1)] for q in asked] == answers
+    assert Library(tmp_path / "library").search("a man", videos=["black"], level=1, pictures=False) == []

@@ -21,14 +21,14 @@ import numpy as np
 from PIL import Image
 
 from .cache import file_digest
-from .calibration import background_of, p_value
+from .calibration import BLANK, background_of, p_value
 from .clips import cache_folder
 from .core import Moment, Moments, VfrError, hms, warn, write_whole
 from .download import as_link, download, is_link, playlist, public_link
-from .embedding import FrameVectors, embed_stages
+from .embedding import FrameVectors, embed_stages, has_content
 from .frames import check_step, open_video
 from .moments import Curve, check_search, moments_of
-from .query import Query, picture_background
+from .query import Query, picture_background, without_blank
 from .serving import serve
 from .transcript import Line, beside, lines_of
 from .vectors import EMBEDDED
@@ -726,7 +726,7 @@ class _Adder(_Sweeper):
 
     def _write(self, row, frames, lines):
         background, key = background_of(self.encoder), new_key(row["id"])
-        usual, null = background.of_frames(frames.vectors) if background else (np.zeros(len(frames), np.float32), None)
+        usual, null = background.of_frames(frames.vectors, frames.blank) if background else (np.where(frames.blank, np.float32(BLANK), np.float32(0)), None)
         row |= dict(key=key, duration=frames.end, frames=len(frames), poster=frames.thumbs[len(frames) // 3], background=background.digest if background else None, null=null)
         self.announce([key])
         with _plainly(self.path):
@@ -766,7 +766,7 @@ def _nulls(rows, background):
     if background is None or any(r["background"] != background.digest for r in rows): return None
     if any(len(r["null"] or ()) != len(background.sentences) for r in rows): raise ValueError("what was measured of a video is not whole")
     nulls = np.array([r["null"] for r in rows], np.float32)
-    if not np.isfinite(nulls).all(): raise ValueError("what was measured of a video is no number")
+    if np.isnan(nulls).any() or np.isposinf(nulls).any(): raise ValueError("what was measured of a video is no number")
     return nulls
 
 def check_frames(found, # rows of the frames table without their thumbnails, a `pyarrow.Table`
@@ -780,6 +780,10 @@ def check_frames(found, # rows of the frames table without their thumbnails, a `
 class _Reader(_Adder):
     memory = None   # bytes that vectors may take in memory; None takes half of what is free
     _held = None
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._blank, self._judged = {}, set()   # times of frames that show nothing by key, of libraries older than this question; (key, time) of answers that were looked at
 
     def _load(self):
         "What is in the library now, in memory; read again only where something has changed."
@@ -813,7 +817,17 @@ class _Reader(_Adder):
         if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]: raise VfrError(f"{self.path} is damaged: frames are missing; vfr check {shlex.quote(self.path)} says of which video, and --repair removes it, so that vfr add reads it again", "damaged")
         check_frames(found, self.encoder.dim)
         vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1)
-        return _Memory(state, rows, starts, np.ascontiguousarray(pick(vectors)), pick(column("usual")), pick(times), pick(column("end")), _nulls(rows, background_of(self.encoder)))
+        usual = self._with_blank(rows, starts, pick(times), pick(column("usual")))
+        return _Memory(state, rows, starts, np.ascontiguousarray(pick(vectors)), usual, pick(times), pick(column("end")), _nulls(rows, background_of(self.encoder)))
+
+    def _with_blank(self, rows, starts, times, usual):
+        "The usual heights, `BLANK` at frames of which it has turned out since they were added that they show nothing."
+        known = [i for i, r in enumerate(rows) if r["key"] in self._blank]
+        usual = usual.copy() if known else usual
+        for i in known:
+            part = slice(starts[i], starts[i + 1])
+            usual[part][np.isin(times[part], self._blank[rows[i]["key"]])] = BLANK
+        return usual
 
     def _fits(self, keys=None):
         "Whether the vectors fit into memory, of all videos or of those with these keys."
@@ -859,6 +873,7 @@ class _Searcher(_Reader):
         else: raise VfrError(f"{self.path} is being changed all the time: ask again", "busy")
         seen, look = looked
         best = _fused(seen, heard, look, level)[:top]
+        if self._found_blank(best): return self.search(query, top, videos, level, said, pictures, exact)
         answer.files = {r["link"]: r["path"] for r in rows if r["link"]}
         answer.extend(self._with_pictures(best) if pictures else [f.moment for f in best])
         return answer
@@ -904,6 +919,7 @@ class _Seer(_Searcher):
             return Curve(scores, heights, p_value(heights, null) if null is not None and part.is_text else None)
         if isinstance(query, str): curve = Curve(*of(self.encoder.encode_texts([query])[0]))
         else: curve = query.curve(leaf, m.times, m.ends, np.repeat(np.arange(len(m.videos)), np.diff(m.starts)))
+        curve = without_blank(curve, m.usual > BLANK / 2)
         if len(chosen) == len(m.videos): return curve
         heights = np.full(len(m.vectors), -np.inf, np.float32)
         for i in chosen: heights[m.slice(i)] = curve.heights[m.slice(i)]
@@ -1169,17 +1185,30 @@ class _Hearer(_Seer):
             hits.append(_Heard(r["video"], r["start"], r["ends"][n - 1], text.replace("\n", " "), n, nearness(query, text)))
         return hits
 
-    def _with_pictures(self, found):
-        "The moments of `_Found`s with the thumbnails of their best frames."
+    def _found_blank(self, best):
+        "Whether answers turn out to show nothing, which a library made by an older version does not know: then all frames of their videos are looked at."
+        new = [f for f in best if f.moment.evidence == "seen" and (f.id, f.moment.time) not in self._judged]
+        self._judged |= {(f.id, f.moment.time) for f in new}
+        empty = {f.id for f, p in zip(new, self._thumbnails(new)) if p is not None and not has_content(p)} - self._blank.keys()
+        for key in empty:
+            with _plainly(self.path): rows = self._table("frames").search().where(is_one_of("video", key)).select(["time", "thumb"]).limit(None).to_arrow().to_pylist()
+            pictures = [(r["time"], picture_of(r["thumb"])) for r in rows]
+            self._blank[key] = np.array([t for t, p in pictures if p is not None and not has_content(p)])
+        if empty and (m := self._held): self._held = replace(m, usual=self._with_blank(m.videos, m.starts, m.times, m.usual))
+        return bool(empty)
+
+    def _thumbnails(self, found):
+        "The thumbnails of the best frames of `_Found`s, RGB arrays, or None where one is lost."
         at = lambda f: f.moment.time if f.frame is None else f.frame
         near = lambda f: f"({is_one_of('video', f.id)} AND time >= {at(f) - 1e-4!r} AND time <= {at(f) + 1e-4!r})"
         with _plainly(self.path): rows = self._table("frames").search().where(" OR ".join(map(near, found))).select(["video", "time", "thumb"]).limit(None).to_arrow().to_pylist() if found else []
         small = {(r["video"], round(r["time"], 3)): r["thumb"] for r in rows}
-        def picture(f):
-            jpeg = small.get((f.id, round(at(f), 3)))
-            picture = picture_of(jpeg)
-            return np.full((90, 160, 3), 128, np.uint8) if picture is None else picture   # grey: the thumbnail is lost, the moment is not
-        return [replace(f.moment, image=picture(f)) for f in found]
+        return [picture_of(small.get((f.id, round(at(f), 3)))) for f in found]
+
+    def _with_pictures(self, found):
+        "The moments of `_Found`s with the thumbnails of their best frames."
+        lost = np.full((90, 160, 3), 128, np.uint8)   # grey: the thumbnail is lost, the moment is not
+        return [replace(f.moment, image=lost if p is None else p) for f, p in zip(found, self._thumbnails(found))]
 
 # %% ../nbs/37_library.ipynb #d954b8a3
 class Library(_Hearer):
