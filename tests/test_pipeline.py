@@ -81,7 +81,7 @@ def test_interrupt_ends_within_a_second_and_leaves_nothing_half_written(tmp_path
 
 
 def test_bench_checks_and_prints_ratios(vfr, tmp_path):
-    clip = make_clip(tmp_path / "walls.mp4", [((i * 37 % 256, i * 91 % 256, 60), 1) for i in range(6)], fps=25, size=(640, 360))
+    clip = make_clip(tmp_path / "walls.mp4", [((i * 37 % 256, i * 91 % 256, 60), 1) for i in range(3)], fps=25, size=(640, 360))
     r = vfr("bench", clip, "--quick", "--json", timeout=600)
     assert r.returncode == 0, r.stderr
     figures = json.loads(r.stdout)
