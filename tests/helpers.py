@@ -11,6 +11,18 @@ def command(*args, timeout=300, **kw):
     return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=timeout, **kw)
 
 
+@contextlib.contextmanager
+def turn(folder, alone):
+    "The machine together with others, or alone: two locks, the first so that whoever waits to be alone is the next."
+    import fcntl
+    with open(folder / "gate", "w") as gate, open(folder / "room", "w") as room:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        try: yield
+        finally: fcntl.flock(room, fcntl.LOCK_UN)   # also where a child that was forked has it open
+
+
 def in_process(*args):
     "What `vfr` says, without a process of its own: for mistakes that are told before any work."
     from vfr_lib.cli import main

@@ -237,6 +237,7 @@ def test_addresses_that_lead_nowhere(shelf, tmp_path, address, said):
     assert not (tmp_path / "lib").exists()
 
 
+@pytest.mark.alone
 def test_on_this_machine(shelf, one, tmp_path):
     "Ray is started and ended by the command, and nothing of it is left."
     here = lambda: {p.name for p in Path(tempfile.gettempdir()).glob("vfr-*")}

@@ -104,6 +104,7 @@ def test_of_many_writers_on_a_storage_one_is_in_at_a_time(tmp_path):
     for came, went in zip(words[::2], words[1::2]): assert came[0] == "in" and went == ["out", came[1]], words
 
 
+@pytest.mark.quick
 def test_what_was_written_in_vain_is_swept_away(shelf, tmp_path):
     library = Library(tmp_path / "lib")
     library.add(shelf / "film 0.mp4")
@@ -181,6 +182,7 @@ def test_second_writer_waits_or_is_told(shelf, tmp_path, vfr):
     assert len(library) == 2
 
 
+@pytest.mark.quick
 def test_reader_sees_what_comes_in(shelf, tmp_path):
     writer, reader = Library(tmp_path / "lib"), None
     writer.add(shelf / "film 0.mp4")
