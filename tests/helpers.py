@@ -1,5 +1,5 @@
 "What the tests share."
-import os, shutil, subprocess, sys
+import contextlib, io, os, shutil, subprocess, sys, warnings
 from pathlib import Path
 
 root, bin = Path(__file__).parent.parent, Path(sys.executable).parent
@@ -9,6 +9,27 @@ os.environ["PATH"] = f"{bin}{os.pathsep}{os.environ['PATH']}"
 def command(*args, timeout=300, **kw):
     "Run a command and keep what it said."
     return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=timeout, **kw)
+
+
+@contextlib.contextmanager
+def turn(folder, alone):
+    "The machine together with others, or alone: two locks, the first so that whoever waits to be alone is the next."
+    import fcntl
+    with open(folder / "gate", "w") as gate, open(folder / "room", "w") as room:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        try: yield
+        finally: fcntl.flock(room, fcntl.LOCK_UN)   # also where a child that was forked has it open
+
+
+def in_process(*args):
+    "What `vfr` says, without a process of its own: for mistakes that are told before any work."
+    from vfr_lib.cli import main
+    out, err = io.StringIO(), io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main([str(a) for a in args])
+    return subprocess.CompletedProcess(args, status, out.getvalue(), err.getvalue())
 
 
 def four_films(folder):

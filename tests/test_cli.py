@@ -39,6 +39,7 @@ def test_sample_has_known_answers(vfr, query, scene):
     assert scene <= best["start"] <= best["time"] < scene + 5 and scene < best["end"] <= scene + 6
 
 
+@pytest.mark.quick
 def test_table(vfr):
     r = vfr("find", "sample", "a cat", "--top", "2")
     lines = r.stdout.splitlines()
@@ -52,6 +53,7 @@ def test_html_page_is_self_contained(vfr, walls, folder):
     assert r.returncode == 0 and "data:image/jpeg;base64," in text and "<script" not in text and "0:02.0" in text
 
 
+@pytest.mark.quick
 def test_frames_agree_with_a_full_decode(vfr, folder):
     clip = make_clip(folder / "late.ts", [("red", 2), ("blue", 2)], fps=25, retime=lambda t: t + 7.3)
     with av.open(str(clip)) as c:
@@ -87,6 +89,7 @@ def bad_files(folder, walls):
     return {"missing": folder / "gone.mp4", "folder": folder, "empty": folder / "empty.mp4", "text": folder / "letter.mp4", "no index": folder / "cut.mp4", "only sound": folder / "sound.m4a"}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", ["missing", "folder", "empty", "text", "no index", "only sound"])
 @pytest.mark.parametrize("verb", [["find", "a cat"], ["frames"]], ids=["find", "frames"])
 def test_bad_file_is_one_line(vfr, folder, walls, case, verb):
@@ -94,6 +97,7 @@ def test_bad_file_is_one_line(vfr, folder, walls, case, verb):
     assert r.returncode == 2 and r.stdout == "" and r.stderr.count("\n") == 1 and r.stderr.startswith("vfr: "), r.stderr
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("args", [[""], ["a cat", "--every", "0"], ["a cat", "--every", "-1"], ["a cat", "--every", "nan"], ["a cat", "--every", "soon"], ["a cat", "--top", "0"],
                                   ["a cat", "--encoder", "embeded"], ["a cat", "--encoder", "nobody/nothing"], ["a cat", "--html", "/nowhere/page.html"], ["a cat", "--html", ""], ["a cat", "--tpo", "3"], []])
 def test_bad_argument_is_one_line(vfr, walls, args):

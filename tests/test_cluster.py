@@ -16,7 +16,7 @@ from vfr_lib.library import Library
 SITE = """
 import os, signal, sys, time
 from importlib.machinery import PathFinder
-# Stands in for a decoder that crashes: whoever reads a film of this name is gone. And for a slow one, so that there is a middle in which to be killed.
+# Stands in for a decoder that crashes: whoever reads a film of this name is gone. And for a slow one, where the name says so, so that there is a middle in which to be killed.
 class Finder:
     @staticmethod
     def find_spec(name, path, target=None):
@@ -30,7 +30,7 @@ class Finder:
                 film = str(sys._getframe(1).f_locals.get("path", ""))
                 for item in looked_at(*args):
                     if "crash" in film: os.kill(os.getpid(), signal.SIGSEGV)
-                    time.sleep(float(os.environ.get("SLOW", 0)))
+                    time.sleep(0.15 if "slow" in film else 0)
                     yield item
             module._looked_at = watched
         spec.loader.exec_module = exec_module
@@ -237,6 +237,7 @@ def test_addresses_that_lead_nowhere(shelf, tmp_path, address, said):
     assert not (tmp_path / "lib").exists()
 
 
+@pytest.mark.alone
 def test_on_this_machine(shelf, one, tmp_path):
     "Ray is started and ended by the command, and nothing of it is left."
     here = lambda: {p.name for p in Path(tempfile.gettempdir()).glob("vfr-*")}
@@ -247,29 +248,31 @@ def test_on_this_machine(shelf, one, tmp_path):
     assert here() <= before and "temp-dir=" + tempfile.gettempdir() + "/vfr-" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
 
 
-def test_a_worker_and_then_a_node_are_killed(shelf, one, tmp_path):
-    "SIGKILL to a worker in the middle, then to everything of a node: the library becomes complete, nothing is doubled, no fragment is left over."
-    site, rng = tmp_path / "site", random.Random()
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(SITE)
-    with Nodes(env={"PYTHONPATH": str(site), "VFR_CACHE": str(fresh_cache(tmp_path / "cache")), "SLOW": "0.1"}) as nodes:
-        second = nodes.add()
-        p = subprocess.Popen(sharing(tmp_path / "many", shelf, nodes.address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+def test_a_worker_and_then_a_node_are_killed(cluster, shelf, tmp_path):
+    "SIGKILL to a worker in the middle, then to everything of a third node: the library becomes complete, nothing is doubled, no fragment is left over."
+    slow, one, rng = tmp_path / "slow", Library(tmp_path / "one", every=0.5), random.Random()
+    shutil.copytree(shelf, slow)
+    one.add(slow)
+    third = cluster.add()
+    try:
+        p = subprocess.Popen(sharing(tmp_path / "many", slow, cluster.address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         try:
             killed = []
             for what, least in (("worker", 1), ("node", 2)):
                 data = tmp_path / "many/frames.lance/data"
                 for _ in range(2400):
-                    busy = {i: n for node in (nodes.head, second) for i, n in nodes.workers(node).items() if "_read" in n or "_write" in n or "submit" in n}
+                    busy = {i: n for node in cluster.nodes for i, n in cluster.workers(node).items() if "_read" in n or "_write" in n or "submit" in n}
                     if p.poll() is not None or (len(list(data.glob("*"))) >= least and busy): break
                     time.sleep(0.05)
                 assert p.poll() is None, p.communicate()
                 if what == "worker": _kill(victim := rng.choice(list(busy))); killed.append(busy[victim])
-                else: nodes.kill(second); killed.append("node")
+                else: cluster.kill(third); killed.append("node")
             out, err = p.communicate(timeout=300)
         finally:
             if p.poll() is None: p.kill()
         assert p.returncode == 0 and "4 videos added" in out, (killed, out, err)
+    finally:
+        if third.poll() is None: cluster.kill(third)
     many = Library(tmp_path / "many")
     assert_same(one, many)
     assert_no_orphans(many)

@@ -1,29 +1,20 @@
 "Notebooks, package and README agree, every notebook runs, and nothing heavy is imported too early."
 import os, shutil, subprocess, sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from helpers import command, root
 
 ALONE = ("26_serving", "30_embedding", "36_bench", "38_search_bench", "40_monitor", "45_cluster", "46_scale_bench", "embedding", "frames", "pipeline", "startup")   # they measure, or use all cores anyway
-notebooks = sorted((p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts), key=lambda p: (p.stem in ALONE, p))
+QUICK = ("00_core", "01_clips", "10_download", "11_frames", "12_transcript", "13_words", "19_vectors", "20_datasets", "22_loss", "23_metrics", "29_cache", "31_calibration", "32_moments", "33_query",
+         "34_export", "35_localisation", "37_library", "39_jobs", "41_player", "demo", "index")
+notebooks = sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+marked = [pytest.param(p, marks=[m for m, stems in ((pytest.mark.alone, ALONE), (pytest.mark.quick, QUICK)) if p.stem in stems]) for p in notebooks]
 
 
-def run(notebook, **env): return command("nbdev_test", "--path", notebook, "--n_workers", "0", cwd=root, timeout=600, env={**os.environ, **env})
-
-
-@pytest.fixture(scope="module")
-def two_at_a_time(request):
-    "What comes of the notebooks that measure nothing, {path: a future}: each has one core."
-    chosen = [i.callspec.params["notebook"] for i in request.session.items if i.name.startswith("test_notebook_runs")]
-    pool = ThreadPoolExecutor(2)
-    yield {n: pool.submit(run, n, OMP_NUM_THREADS="1") for n in chosen if n.stem not in ALONE}
-    pool.shutdown(cancel_futures=True)
-
-
-@pytest.mark.parametrize("notebook", notebooks, ids=str)
-def test_notebook_runs(notebook, two_at_a_time):
-    r = two_at_a_time[notebook].result() if notebook in two_at_a_time else run(notebook)
+@pytest.mark.parametrize("notebook", marked, ids=str)
+def test_notebook_runs(notebook):
+    env = os.environ if notebook.stem in ALONE else {**os.environ, "OMP_NUM_THREADS": "1"}
+    r = command("nbdev_test", "--path", notebook, "--n_workers", "0", cwd=root, timeout=600, env=env)
     assert r.returncode == 0, r.stdout[-4000:] + r.stderr[-4000:]
 
 
@@ -40,11 +31,14 @@ def test_export_and_cleaning_change_nothing(tmp_path):
         assert [str(p) for p in before if before[p] != after[p]] == []
 
 
+@pytest.mark.quick
 def test_readme_is_the_index_notebook():
     r = command(sys.executable, root / ".ci/readme.py", "--check")
     assert r.returncode == 0, r.stderr
 
 
+@pytest.mark.quick
+@pytest.mark.alone
 @pytest.mark.parametrize("what", [[sys.executable, "-c", "import vfr_lib; vfr_lib.VfrError"], ["vfr", "--help"]], ids=["import", "help"])
 def test_starts_light(what):
     code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); u = resource.getrusage(resource.RUSAGE_CHILDREN); print(u.ru_utime + u.ru_stime)"
@@ -52,11 +46,13 @@ def test_starts_light(what):
     assert seconds < 1
 
 
+@pytest.mark.quick
 def test_import_leaves_the_heavy_ones_out():
     r = command(sys.executable, "-c", "import sys, vfr_lib, vfr_lib.cli; print([m for m in ('torch', 'transformers', 'torchvision', 'cv2', 'av', 'yt_dlp', 'matplotlib') if m in sys.modules])")
     assert r.stdout.strip() == "[]", r.stderr
 
 
+@pytest.mark.quick
 def test_package_uses_no_development_tools():
     text = "\n".join(p.read_text() for p in (root / "vfr_lib").glob("*.py"))
     assert not any(f"import {m}" in text or f"from {m}" in text for m in ("fastcore", "nbdev", "execnb"))

@@ -13,12 +13,24 @@ from together import apart, batch, gradients, smooth, words
 
 pytest.importorskip("accelerate")
 quiet = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]   # the defaults: named, nothing is said about them
-two = [bin / "accelerate", "launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0", *quiet]   # on processors with ACCELERATE_USE_CPU
+launcher = [bin / "accelerate", "launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0", *quiet, "--no_python"]   # on processors with ACCELERATE_USE_CPU
 environment = {**{k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
                "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]), "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}"}
 
 
 def run(*args): return command(*args, env=environment)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def places(count):
+    "The environment of each of `count` processes, as the launcher sets it; the launcher itself takes seconds to start."
+    shared = dict(WORLD_SIZE=str(count), LOCAL_WORLD_SIZE=str(count), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free_port()))
+    return [{**environment, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
 
 
 @pytest.fixture
@@ -32,8 +44,8 @@ def one_thread():
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gradients")
-    r = run(*two, root / "tests/together.py", folder)
-    assert r.returncode == 0, r.stderr[-3000:]
+    pair = [subprocess.Popen([sys.executable, root / "tests/together.py", folder], env=env, stderr=subprocess.PIPE, text=True) for env in places(2)]
+    for p in pair: said = p.communicate(timeout=300)[1]; assert p.returncode == 0, said[-3000:]
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
@@ -78,24 +90,25 @@ def world(tmp_path_factory):
     return folder
 
 
-def ended(p, seconds=120):
-    "The exit status of a run; one that hangs is ended with its children."
-    try: return p.wait(seconds)
-    except subprocess.TimeoutExpired: kill(p); raise
+def ended(run, seconds=120):
+    "The exit status of a run, not 0 if that of one of its processes is not; one that hangs is ended with its children."
+    try: return next((status for status in [p.wait(seconds) for p in run] if status), 0)
+    except subprocess.TimeoutExpired: kill(run); raise
 
 
-def kill(p):
-    family = [*psutil.Process(p.pid).children(recursive=True), psutil.Process(p.pid)]   # the launcher gives each process a session of its own
+def kill(run):
+    family = [f for p in run if p.poll() is None for f in (*psutil.Process(p.pid).children(recursive=True), psutil.Process(p.pid))]   # the launcher gives each process a session of its own
     for f in family: f.kill()
-    p.wait(30); psutil.wait_procs(family, 30)
+    for p in run: p.wait(30)
+    psutil.wait_procs(family, 30)
 
 
-def train(world, out, count, *more, given=settings, data="tiny"):
-    "Start a run; each process has a folder of its own for what it writes and says."
+def train(world, out, count, *more, given=settings, data="tiny", launch=()):
+    "Start a run, as the list of its processes (with `launch` that of the launcher alone); each has a folder of its own for what it writes and says."
     for rank in range(count): (world / out / str(rank)).mkdir(parents=True, exist_ok=True)
     words = ["vfr", "train", "flickr8k", world / data, "--start", world / "toy", "--out", "run", *(a for s in given for a in ("--set", s)), *more]
     script = f"cd {world / out}/${{RANK:-0}} && XDG_CACHE_HOME=$PWD exec {' '.join(map(str, words))} > said 2>&1"
-    return subprocess.Popen([str(a) for a in [*(two + ["--no_python"] if count > 1 else []), "sh", "-c", script]], env=environment, stderr=subprocess.PIPE)
+    return [subprocess.Popen([*map(str, launch), "sh", "-c", script], env=env) for env in ([environment] if launch or count == 1 else places(count))]
 
 
 def distance(world, out, start="toy"):
@@ -111,7 +124,7 @@ def only_the_first_wrote(world, out):
 
 
 def test_two_processes_train_as_one(world):
-    assert ended(train(world, "two", 2, "--set", "micro_batch=1")) == 0
+    assert ended(train(world, "two", 2, "--set", "micro_batch=1", launch=launcher)) == 0
     assert distance(world, "two") < 0.03
     assert only_the_first_wrote(world, "two")
     told = [json.loads((world / out / "0/run/history.json").read_text()) for out in ("one", "two")]
@@ -123,9 +136,9 @@ def test_killed_and_resumed_by_another_number_of_processes(world, before, then):
     out, state = f"{before} then {then}".replace(" ", "-"), world / f"{before}-then-{then}/0/run/state.pt"
     p = train(world, out, before)
     for _ in range(2400):
-        if state.exists() or p.poll() is not None: break
+        if state.exists() or p[0].poll() is not None: break
         time.sleep(0.05)
-    assert p.poll() is None, "the run ended before it could be killed"
+    assert p[0].poll() is None, "the run ended before it could be killed"
     kill(p)
     assert torch.load(state)["step"] == 1, "this state is of the end already"
     assert ended(train(world, out, then, "--resume")) == 0
@@ -137,8 +150,7 @@ def test_what_only_the_second_process_meets_is_said_by_the_first(world):
     tiny_flickr8k(world / "bad")
     list_ = next((world / "bad").glob("*trainImages*")).read_text().split()
     (world / "bad/images" / list_[-1]).write_bytes(b"no picture")
-    p = train(world, "bad-run", 2, data="bad")
-    assert ended(p) == 1
+    assert ended(train(world, "bad-run", 2, data="bad", launch=launcher)) == 1   # which ends the second before it says the same
     said = [(world / f"bad-run/{r}/said").read_text() for r in (0, 1)]
     assert said[0].count("\n") == 1 and said[0].startswith("vfr: ") and "cannot be read as a picture" in said[0] and not said[1], said
 
@@ -158,8 +170,7 @@ notebook_launcher(together, num_processes=2, use_port=port) if port != "0" else 
 
 
 def test_notebook_launcher(world):
-    with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
-    r = run(sys.executable, "-c", notebook, world, world / "notebook", port)
+    r = run(sys.executable, "-c", notebook, world, world / "notebook", free_port())
     assert r.returncode == 0, r.stderr[-3000:]
     assert distance(world, "notebook") < 0.03
 

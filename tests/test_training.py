@@ -2,12 +2,15 @@
 import json, resource, signal, subprocess, time
 
 import pytest
-from helpers import bin, command as run
+from helpers import bin, command as run, in_process
 from vfr_lib.datasets import tiny_flickr8k
 from vfr_lib.encoders import save_encoder, toy_encoder
 
 settings = ["epochs=3", "batch_size=4", "head_epochs=2", "crop=48", "bf16=false", "save_minutes=0", "ema=0.5"]
 words = ("a", "wall", "everything", "is", "red", "green", "blue", "yellow", "white", "black", "pink", "brown")
+
+
+def process(*args): return run(bin / "vfr", *args)
 
 
 @pytest.fixture(scope="module")
@@ -55,21 +58,21 @@ def test_full_disk_keeps_the_old_encoder(world):
     assert {f: f.read_bytes() for f in out.rglob("*") if f.is_file()} == before
 
 
-@pytest.mark.parametrize("change, said", [
-    (lambda d: (d / "images/dev_red.jpg").unlink(), "dev_red.jpg is missing"),
-    (lambda d: (d / "images/train_red.jpg").write_bytes(b"no picture"), "train_red.jpg cannot be read as a picture"),
-    (lambda d: (d / "Flickr8k.token.txt").write_text("train_red.jpg#0 no tab\n"), "line 1"),
-    (lambda d: (d / "Flickr8k.token.txt").unlink(), "has no captions"),
+@pytest.mark.parametrize("change, said, vfr", [   # the first as a user starts it
+    (lambda d: (d / "images/dev_red.jpg").unlink(), "dev_red.jpg is missing", process),
+    (lambda d: (d / "images/train_red.jpg").write_bytes(b"no picture"), "train_red.jpg cannot be read as a picture", in_process),
+    (lambda d: (d / "Flickr8k.token.txt").write_text("train_red.jpg#0 no tab\n"), "line 1", in_process),
+    (lambda d: (d / "Flickr8k.token.txt").unlink(), "has no captions", in_process),
 ], ids=["missing picture", "broken picture", "malformed line", "no captions"])
-def test_bad_data_is_one_line(world, tmp_path, change, said):
+def test_bad_data_is_one_line(world, tmp_path, change, said, vfr):
     change(tiny_flickr8k(tmp_path / "tiny"))
-    r = run(bin / "vfr", "train", "flickr8k", tmp_path / "tiny", "--start", world / "toy", "--out", tmp_path / "out", "--set", "epochs=1", "--set", "batch_size=4")
+    r = vfr("train", "flickr8k", tmp_path / "tiny", "--start", world / "toy", "--out", tmp_path / "out", "--set", "epochs=1", "--set", "batch_size=4")
     assert r.returncode == 2 and said in r.stderr.splitlines()[-1] and "Traceback" not in r.stderr, r.stderr
 
 
-@pytest.mark.parametrize("given, said", [(["batch_size=1"], "batch_size 1"), (["batch_size=64"], "larger than the data"), (["temperature=0"], "temperature 0"), (["temperature=-1"], "temperature -1")])
-def test_settings_that_cannot_work_are_one_line(world, tmp_path, given, said):
-    r = run(*arguments(world, tmp_path / "out", given=given))
+@pytest.mark.parametrize("given, said, vfr", [(["batch_size=1"], "batch_size 1", process), (["batch_size=64"], "larger than the data", in_process), (["temperature=0"], "temperature 0", in_process), (["temperature=-1"], "temperature -1", in_process)])
+def test_settings_that_cannot_work_are_one_line(world, tmp_path, given, said, vfr):
+    r = vfr(*arguments(world, tmp_path / "out", given=given)[1:])
     assert r.returncode == 2 and said in r.stderr and r.stderr.count("\n") == 1, r.stderr
 
 
@@ -77,12 +80,12 @@ def test_damaged_and_foreign_encoders_are_one_line(world, tmp_path):
     (tmp_path / "encoder").mkdir()
     for name in ("config.json", "tokenizer.json"): (tmp_path / "encoder" / name).write_bytes((world / "toy" / name).read_bytes())
     (tmp_path / "encoder/model.safetensors").write_bytes((world / "toy/model.safetensors").read_bytes()[:5000])
-    evaluate = [bin / "vfr", "evaluate", "flickr8k", world / "tiny", "--encoder", tmp_path / "encoder"]
-    r = run(*evaluate)
+    evaluate = ["evaluate", "flickr8k", world / "tiny", "--encoder", tmp_path / "encoder"]
+    r = in_process(*evaluate)
     assert r.returncode == 2 and "damaged" in r.stderr and r.stderr.count("\n") == 1, r.stderr
     config = json.loads((tmp_path / "encoder/config.json").read_text())
     config["architecture"]["embed_dim"] = 256
     (tmp_path / "encoder/config.json").write_text(json.dumps(config))
     (tmp_path / "encoder/model.safetensors").write_bytes((world / "toy/model.safetensors").read_bytes())
-    r = run(*evaluate)
+    r = in_process(*evaluate)
     assert r.returncode == 2 and r.stderr.count("\n") == 1 and "Traceback" not in r.stderr, r.stderr

@@ -71,6 +71,7 @@ def test_every_way_ends_in_one_line_in_little_memory(hostile, tmp_path):
     left = [p.name for i in range(2) for p in (tmp_path / f"kept{i}").rglob("*") if p.is_file() and p.stat().st_size > 1 << 20]
     assert not left, "what was refused is gone"
 
+@pytest.mark.alone
 def test_cancel_ends_a_bomb_within_a_second(hostile):
     for name in ("endless-continue.html", "drip-page.html", "silence.html"):
         stop = threading.Event()

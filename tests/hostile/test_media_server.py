@@ -124,6 +124,7 @@ def test_what_lies_there_instead(client, film):
         assert client.ask()[0] == 404
 
 
+@pytest.mark.alone
 def test_connections_are_bounded_and_end(server, client, monkeypatch):
     monkeypatch.setattr(type(server._server), "most", 8)
     monkeypatch.setattr(type(server._server), "patience", 0.5)

@@ -85,6 +85,7 @@ def test_python_seeks_and_hears_the_time(panel, notebook):
     panel.at(4.5)
 
 
+@pytest.mark.alone
 def test_second_question_and_history(panel, notebook):
     began = time.monotonic()
     panel.ask("a green wall")
@@ -128,6 +129,7 @@ def test_a_download_that_broke_off_is_resumed(panel, site, videos, notebook):
     assert notebook.run("print(all(100 <= m.time % 120 < 120 for m in d.moments))") == "True"   # every sixth scene is blue
 
 
+@pytest.mark.alone
 def test_a_server_that_stalls_is_cancelled(panel, site):
     site.slow = 20
     panel.ask("a blue wall", site.url("stalls.mp4"))
@@ -140,6 +142,7 @@ def test_a_server_that_stalls_is_cancelled(panel, site):
     site.slow = 0
 
 
+@pytest.mark.alone
 def test_cancel_while_embedding(panel, notebook):
     notebook.run("d.every.value = 0.1")
     panel.ask("a black wall", "hours.mp4")

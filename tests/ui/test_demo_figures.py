@@ -1,7 +1,7 @@
 "How long the first frames take, and what a large file costs: `pytest -s` prints the figures."
 import subprocess, time
 
-import psutil
+import psutil, pytest
 from pages import Notebook, notebook_of, opened
 from test_demo import Panel
 
@@ -18,6 +18,7 @@ def first_card(panel, query):
     return time.monotonic() - began
 
 
+@pytest.mark.alone
 def test_first_frames_of_the_sample(browser, lab, videos):
     (videos / "first.ipynb").write_text(notebook_of("import vfr_lib as vfr\nd = vfr.demo('sample'); d"))
     with opened(browser, "first") as page:
