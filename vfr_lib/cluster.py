@@ -19,7 +19,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from .cache import file_digest
-from .calibration import background_of
+from .calibration import BLANK, background_of
 from .clips import cache_folder, sample_clip
 from .core import VfrError, warn, write_whole
 from .download import download, forget, is_link, public_link
@@ -493,7 +493,7 @@ class _Embed:
         samples = ((k, t, picture) for k, (t, _, picture, _) in enumerate(chunk.rows))
         vectors, content = zip(*(row[2:] for rows, _ in _encoded(samples, self.encoder) for row in rows))
         vectors, blank = np.stack(vectors).astype(np.float32), ~np.array(content)
-        tops = self.background.tops(vectors, blank) if self.background else (np.where(blank, np.float32(np.inf), np.float32(0)), None, None)
+        tops = self.background.tops(vectors, blank) if self.background else (np.where(blank, np.float32(BLANK), np.float32(0)), None, None)
         encoded = sum(picture is not None for _, _, picture, _ in chunk.rows)
         return replace(chunk, rows=[(t, end, None, thumb) for t, end, _, thumb in chunk.rows], vectors=vectors, tops=tops, encoded=encoded)
 

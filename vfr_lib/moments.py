@@ -82,7 +82,7 @@ def curve_of(frames, # `FrameVectors`
     scores = frames.vectors @ wanted
     if background is None: return Curve(scores, np.where(frames.blank, -np.inf, scores))
     usual, null = background.of_frames(frames.vectors, frames.blank)
-    heights = scores - usual - background.of_query(wanted)
+    heights = np.where(frames.blank, -np.inf, scores - usual - background.of_query(wanted))
     return Curve(scores, heights, p_value(heights, null))
 
 # %% ../nbs/32_moments.ipynb #ffc6da9b
