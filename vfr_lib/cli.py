@@ -139,6 +139,7 @@ def find(video, query, top, every, encoder, as_json, level, parts, without, late
 def _say(moments, as_json, place, guesses=1):
     "Print moments as a table or as JSON; where none is convincing, say so, and show `guesses` of them."
     if as_json: return click.echo(json.dumps([m.to_dict() for m in moments], indent=1))
+    if not moments: return click.echo(f"nothing to see in {place}: all frames that were looked at are of one colour, or a fade")
     if not moments.convincing: click.echo(f"nothing convincing in {place}" + (f" ({p_text(moments[0].p_value)}, above the level {moments.level:g})" if moments and moments[0].p_value is not None else "") + f"; the best guess{'es' * (guesses > 1)}:")
     shown = moments if moments.convincing else moments[:guesses]
     sure = any(m.p_value is not None for m in shown)

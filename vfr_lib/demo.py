@@ -255,6 +255,7 @@ class _Screen(_Panel):
 # %% ../nbs/42_demo.ipynb #2d22c333
 def _doubt(moments):
     "What is said where nothing counts as found."
+    if not moments: return "There is nothing to see in this video: all frames that were looked at are of one colour, or a fade."
     sure = min((m.p_value for m in moments if m.p_value is not None), default=None)
     return f"Nothing convincing in this video{'' if sure is None else f' ({p_text(sure)})'}; the pictures below are only the best guesses. Try other words."
 

@@ -151,6 +151,7 @@ def _ask(items, queries, foreign, pictures, seconds, encoder, every):
         truth = photo_clip(clip, items, seconds)
         frames = embed_frames(clip, encoder, every, cache=False)
         curves = [curve_of(frames, w, background) for w in wanted]
+        if frames.blank.all(): raise VfrError("these pictures show nothing, each is of a single colour: measure on photographs")
         first = [{exact: moments_of(frames, c, "", clip, 1, False, exact=exact)[0] for exact in (True, False)} for c in curves[:len(queries)]]
     cuts, n = shot_cuts(frames.vectors), len(queries)
     like = (pictures @ frames.vectors.T).max(1) >= Background.like if len(foreign) else []

@@ -254,7 +254,7 @@ def measure_engines(weights, config, ranges, rounds=3):
 
 def _processor():
     "A short name for what this processor can do."
-    try: flags = next(line for line in open("/proc/cpuinfo") if line.startswith(("flags", "Features")))
+    try: flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith(("flags", "Features")))
     except (OSError, StopIteration): flags = platform.processor()
     return f"{platform.machine()} {os.cpu_count()} {hashlib.sha256(flags.encode()).hexdigest()[:8]}"
 
