@@ -26,9 +26,9 @@ def videos(tmp_path_factory):
     "A folder where a user works: clips of three walls, red, blue and green, two seconds each, in several guises."
     home, wall = tmp_path_factory.mktemp("videos"), lambda color: np.roll(brick_wall(color), (7, 9), (0, 1))   # no joint in the middle, where tests look
     walls = [(wall(c), 2) for c in ("red", "blue", "lime")]
-    make_clip(home / "walls.mp4", walls, camera=False)
-    make_clip(home / "late.webm", walls, fps=25, retime=lambda t: t + 7.3, camera=False)
-    make_clip(home / "hevc.mkv", walls, codec="libx265", options={"x265-params": "log-level=none"}, camera=False)
+    make_clip(home / "walls.mp4", walls, camera=False, options={"crf": "1"})   # so that all frames of a wall are the same
+    make_clip(home / "late.webm", walls, fps=25, retime=lambda t: t + 7.3, camera=False, options={"crf": "4", "b:v": "0"})
+    make_clip(home / "hevc.mkv", walls, codec="libx265", options={"x265-params": "log-level=none:crf=1"}, camera=False)
     make_clip(home / "hours.mp4", [(wall(c), 20) for c in ("red", "lime", "black", "white", "yellow", "blue") * 5], fps=5, camera=False)
     shutil.copy(home / "hours.mp4", home / "stalls.mp4")
     (home / "walls.vtt").write_text("WEBVTT\n\n00:02.000 --> 00:04.000\nNow it is <b>blue</b>.\n")
