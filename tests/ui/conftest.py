@@ -3,8 +3,7 @@ import contextlib, json, os, re, shutil, signal, socket, subprocess, sys, time, 
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw
-from vfr_lib.clips import make_clip
+from vfr_lib.clips import brick_wall, make_clip
 from vfr_lib.download import PracticeServer
 
 chromium = os.environ.get("UI_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -21,21 +20,14 @@ def browser():
         b.close()
 
 
-def wall(colour):
-    "A wall of one colour with a door in it: without it there would be nothing to find."
-    picture = Image.new("RGB", (320, 180), colour)
-    ImageDraw.Draw(picture).rectangle((140, 60, 180, 179), outline="gray", width=3)
-    return picture
-
-
 @pytest.fixture(scope="session")
 def videos(tmp_path_factory):
     "A folder where a user works: clips of three walls, red, blue and green, two seconds each, in several guises."
-    home, walls = tmp_path_factory.mktemp("videos"), [(wall(c), 2) for c in ("red", "blue", "lime")]
-    make_clip(home / "walls.mp4", walls, camera=False)
-    make_clip(home / "late.webm", walls, fps=25, retime=lambda t: t + 7.3, camera=False)
-    make_clip(home / "hevc.mkv", walls, codec="libx265", options={"x265-params": "log-level=none"}, camera=False)
-    make_clip(home / "hours.mp4", [(wall(c), 20) for c in ("red", "lime", "black", "white", "yellow", "blue") * 5], fps=5, camera=False)
+    home, walls = tmp_path_factory.mktemp("videos"), [(brick_wall(c), 2) for c in ("red", "blue", "lime")]
+    make_clip(home / "walls.mp4", walls, camera=False, options={"g": "1", "qp": "12"})   # keyframes alone: all frames of a wall are the same
+    make_clip(home / "late.webm", walls, fps=25, retime=lambda t: t + 7.3, camera=False, options={"g": "1", "crf": "12", "b": "0", "deadline": "realtime"})
+    make_clip(home / "hevc.mkv", walls, codec="libx265", options={"x265-params": "log-level=none:keyint=1:qp=12"}, camera=False)
+    make_clip(home / "hours.mp4", [(brick_wall(c), 20) for c in ("red", "lime", "black", "white", "yellow", "blue") * 5], fps=5, camera=False)
     shutil.copy(home / "hours.mp4", home / "stalls.mp4")
     (home / "walls.vtt").write_text("WEBVTT\n\n00:02.000 --> 00:04.000\nNow it is <b>blue</b>.\n")
     return home
