@@ -46,14 +46,15 @@ def panel(notebook): return Panel(notebook.page)
 
 def test_search_shows_the_moment(panel, notebook):
     expect(panel.box).to_contain_text("Paste a link or the path of a file")
-    panel.ask("a blue wall", "walls.mp4")
+    panel.ask("a red wall", "walls.mp4")
+    panel.answered()
+    panel.box.get_by_role("button", name="moment 2:").first.click()
+    assert panel.page.evaluate("() => document.querySelector('.vp video').currentTime") >= 2   # not the red one
+    panel.ask("a blue wall")
     panel.answered()
     panel.at(2); panel.shows("blue")
     expect(panel.card(1)).to_contain_text("1. 0:02.0")
     expect(panel.box.locator(".vp-saying")).to_have_text("Now it is blue.")   # from walls.vtt beside it, as text
-    panel.box.get_by_role("button", name="moment 2:").first.click()
-    red_or_green = panel.page.evaluate("() => document.querySelector('.vp video').currentTime")
-    assert not 2 <= red_or_green < 4
     for name in ("Download speed", "Extraction speed", "Frames per second", "CPU", "Memory", "Frames processed"): expect(panel.box.locator("details")).to_contain_text(name)
 
 
@@ -121,19 +122,19 @@ def test_links_are_downloaded_by_yt_dlp(panel, site, name):
 def test_a_download_that_broke_off_is_resumed(panel, site, videos, notebook):
     size = (videos / "hours.mp4").stat().st_size
     site.cut = size // 2
-    panel.ask("a blue wall", site.url("hours.mp4")); panel.alert("run it again, it will resume", 60)
+    panel.ask("a red wall", site.url("hours.mp4")); panel.alert("run it again, it will resume", 60)
     site.cut = None
-    panel.ask("a blue wall")
+    panel.ask("a red wall")
     panel.answered()
     assert 0 < int(notebook.run("print(d.report.received)")) < 0.7 * size
-    assert notebook.run("print(all(100 <= m.time % 120 < 120 for m in d.moments))") == "True"   # every sixth scene is blue
+    assert notebook.run("print(all(m.time % 120 < 20 for m in d.moments))") == "True"   # every sixth scene is red
 
 
 @pytest.mark.alone
-def test_a_server_that_stalls_is_cancelled(panel, site):
+def test_a_server_that_stalls_is_cancelled(panel, site, videos):
     site.slow = 20
     panel.ask("a blue wall", site.url("stalls.mp4"))
-    expect(panel.box.locator(".vd-stages")).to_contain_text(" kB of 140")
+    expect(panel.box.locator(".vd-stages")).to_contain_text(f" kB of {(videos / 'stalls.mp4').stat().st_size / 1000:.0f}")
     began = time.monotonic()
     panel.box.get_by_role("button", name="Cancel").click()
     expect(panel.box.get_by_role("note")).to_contain_text("Cancelled")
