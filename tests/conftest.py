@@ -9,31 +9,41 @@ FIRST = "test_cluster", "test_processes", "ui", "test_training", "test_library" 
 
 
 def pytest_configure(config):
-    for line in ("quick: a first answer, in 90 seconds: pytest -m quick", "alone: it measures, takes all processors or has a second for something: nothing else runs beside it",
-                 "xdist_group: tests that one process runs, one after the other"): config.addinivalue_line("markers", line)
+    for line in ("quick: a first answer, in 90 seconds: pytest -m quick", "alone: it measures, takes all processors or has a second for something: nothing else runs beside it"):
+        config.addinivalue_line("markers", line)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
     "Two processes where whole folders are tested; a file or a test that was named, and what is printed or debugged, stays in this one. `-n` has the last word."
-    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"): return
     o = config.option
-    if o.numprocesses is None and o.dist == "no" and not (o.collectonly or o.usepdb or o.capture == "no") and all(Path(a).is_dir() for a in config.args):
-        o.numprocesses, o.dist, o.loadscopereorder = 2, "loadgroup", False
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput") or o.dist != "no" or o.collectonly or o.usepdb: return
+    if o.numprocesses is None and o.capture != "no" and all(Path(a).is_dir() for a in config.args): o.numprocesses = 2
+    if o.numprocesses: o.dist, o.loadscopereorder = "loadscope", False
+
+
+def group(nodeid):
+    "What one process runs, one after the other: a notebook, the tests of a file (they share what is costly), those of the browser."
+    file = nodeid.partition("::")[0]
+    return nodeid if "::test_notebook_runs[" in nodeid else "ui" if "ui" in Path(file).parts else Path(file).stem
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.option.dist != "loadscope": return None
+    from xdist.scheduler import LoadScopeScheduling
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid): return group(nodeid)
+    return Groups(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    "A notebook is a group of its own, the tests of a file are one for they share what is costly, those of the browser are one, and those that run alone come last."
-    rank = {}
-    for item in items:
-        alone, name = item.get_closest_marker("alone"), "ui" if item.path.parent.name == "ui" else item.path.stem
-        one = item.name.startswith("test_notebook_runs")
-        if name != "ui" and alone: name = "alone"
-        elif one: name = item.name
-        if name != item.name: item.add_marker(pytest.mark.xdist_group(name))
-        rank[item] = FIRST.index(name) if name in FIRST else len(FIRST) + one + 2 * (name == "alone")
-    items.sort(key=rank.get)
+    "What takes long comes first, the notebooks fill the gaps, and those that run alone are the last."
+    def rank(item):
+        name = group(item.nodeid)
+        return FIRST.index(name) if name in FIRST else len(FIRST) + ("::test_notebook_runs[" in name) * (1 + (item.get_closest_marker("alone") is not None))
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(wrapper=True)
