@@ -104,24 +104,54 @@ def _plain(text):
     return " ".join(_control.sub("", text).split())
 
 # %% ../nbs/12_transcript.ipynb #33222ab4
-def _lines(cues, rolls=False):
+def _lines(cues):
     "The `Line`s of cues (start, end, text) in order of time."
-    lines = (Line(start, max(start, end), said) for start, end, text in cues if _sane(start, end) and (said := _plain(text)))
-    lines = sorted(lines, key=lambda line: (line.start, line.end))
-    return _once(_unrolled(lines) if rolls else lines)
+    cues = sorted(((start, max(start, end), text) for start, end, text in cues if _sane(start, end)), key=lambda cue: cue[:2])
+    if _rolls(cues): return _once(_unrolled(cues))
+    return _once(_typed([Line(start, end, said) for start, end, text in cues if (said := _plain(text))]))
 
 def _sane(*times): return all(math.isfinite(t) and t < 1e9 for t in times)   # thirty years
 
-def _unrolled(lines):
+def _rows(text): return [row for part in text[:LONGEST].split("\n") if (row := _plain(part))]
+
+def _rolls(cues):
+    "Whether these are automatic captions: with times of single words, flashes that only repeat, or rows that move up."
+    near = again = until = 0
+    shown = [""]
+    for start, end, text in cues:
+        if re.search(r"<[\d:.]+>", text): return True
+        if not (rows := _rows(text)): continue
+        if shown[0] and start - until < 0.05:
+            near += 1
+            if end - start < 0.05 and f" {' '.join(shown)}".endswith(f" {' '.join(rows)}"): return True
+            again += any(rows[:n] == shown[-n:] for n in range(1, min(5, len(rows), len(shown) + 1)))
+        shown, until = rows, end
+    return again > 1 and 2 * again >= near
+
+def _unrolled(cues):
     "Automatic captions roll: each cue repeats what the one before it said and adds a few words. Only the new words are kept."
-    out, before = [], ""
-    for line in lines:
-        rolled = out and line.start - out[-1].end < 0.5 and f"{line.text} ".startswith(f"{before} ")
-        text = line.text[len(before):].strip() if rolled else line.text
-        before = line.text if text == line.text else text or before
-        if text: out.append(Line(line.start, line.end, text))
+    out, shown, last, until = [], [], "", -1.0
+    for start, end, text in cues:
+        if not (rows := _rows(text)): continue
+        said = " ".join(rows)
+        before = (*(" ".join(shown[-n:]) for n in range(min(4, len(shown)), 0, -1)), last) if start - until < 0.5 else ()
+        known = next((b for b in before if f"{said} ".startswith(f"{b} ")), "")
+        if new := said[len(known):].strip(): out.append(Line(start, end, new))
+        shown, last, until = rows, new or last, end
     return out
 
+# %% ../nbs/12_transcript.ipynb #a8e60fb6
+def _typed(lines):
+    "Letters or words that come one after another, each cue with all before it, are one line: the whole, from the first to the last."
+    out, run = [], []
+    for line in [*lines, None]:
+        if run and not (line and line.text.startswith(run[-1].text) and line.start - run[-1].end < 0.1):
+            grown = [b.text[len(a.text):] for a, b in zip(run, run[1:]) if a.text != b.text]
+            whole = len(grown) > 1 or grown and not grown[0][0].isalnum()   # else it may be another word that only begins alike
+            out += [Line(run[0].start, max(r.end for r in run), run[-1].text)] if whole else run
+            run = []
+        if line: run.append(line)
+    return out
 def _once(lines):
     "Join lines that say the same at once or directly one after the other."
     out, last = [], {}   # last: text -> where in `out` it is
@@ -145,7 +175,7 @@ def read_transcript(path): # a file as .srt, .vtt, .ass or another format that p
     text = data[:LARGEST].decode(_encoding(data[:LARGEST]), "replace").replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
     if len(data) > LARGEST: text = text[:text.rfind("\n") + 1]
     cues, lost = _cues(path, text)
-    lines = _lines(cues, rolls=bool(re.search(r"<[\d:.]+>", text)))   # the times of single words: only automatic captions have them
+    lines = _lines(cues)
     broken = sum(not _sane(start, end) for start, end, _ in cues)
     if lost + broken: warn(f"{lost + broken} of {lost + len(cues)} cues of {path} could not be read and were left out: their times are broken")
     limit = size_text(LARGEST) if len(data) > LARGEST else f"{MOST:,} cues" if len(cues) >= MOST else None
