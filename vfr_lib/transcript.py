@@ -7,7 +7,8 @@ __all__ = ['MOST', 'LONGEST', 'LARGEST', 'Line', 'read_transcript', 'beside', 'S
            'embedded_lines', 'lines_of']
 
 # %% ../nbs/12_transcript.ipynb #0b0a6cd0
-import html, io, math, os, re
+import html, io, math, os, re, unicodedata
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,21 +26,46 @@ class Line:
 
 # %% ../nbs/12_transcript.ipynb #4f4b5307
 _boms = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_tables = ("cp1252", "cp1251", "cp1250", "cp1254", "cp1253", "cp1255", "cp1256", "cp1257", "koi8_r", "cp932", "gb18030", "big5", "cp949")   # the commoner first
+_tables = ("cp1252", "cp1255", "cp1251", "cp1250", "iso8859_2", "cp1254", "cp1253", "cp1256", "cp1257", "koi8_r", "cp932", "gb18030", "big5", "cp949",
+           "euc_jp", "cp874", "mac_roman")   # the commoner first
 
-def _encoding(data):
+_alphabets = ("àâæçéèêëîïôœùûü", "äöüßé", "áéíñóúüïàèòç", "ãõáâàçéêíóôú", "àèéìòù", "åäöéüà", "æøåéöü", "áðéíóúýþæö",
+              "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "äáčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîșțşţ", "čćđšž", "çğıöşüâîû",
+              "ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž")   # what the languages of Europe have beyond a to z
+
+def _odd(text, table):
+    "How often letters stand where they do not belong: signs and capitals inside words, two scripts in one, letters of two languages."
+    script = lambda c: unicodedata.name(c, "?").split()[0]
+    kind, odd, mixed = unicodedata.category, 0, {"LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI", "HANGUL"}
+    for a, b in zip(" " + text, text + " "):
+        if a < "\x80" and b < "\x80": continue
+        sign = [c for c in (a, b) if c >= "\x80" and (kind(c) in ("So", "Sm", "Sc", "Sk", "No", "Cn", "Co") or c in "†‡‰§¶•ﬁﬂ")]
+        odd += bool(sign and (a.isalpha() or b.isalpha())) or "\x80" <= b < "\xa0" and b != "\x85"
+        odd += a.islower() and b.isupper() or a in "ךםןףץ" and b.isalpha()   # these end a word
+        odd += a.isalpha() and b.isalpha() and script(a) != script(b) and bool({script(a), script(b)} & mixed)
+        odd += kind(b) == "Mn" and not a.isalpha() and kind(a) != "Mn" or "ｦ" <= a <= "ﾟ" and "一" <= b < "\ua000"
+        odd += table == "gb18030" and "ぁ" <= b <= "ヺ"   # Japanese, in a table that is alike
+    latin = Counter(c for c in text.lower() if "\x80" < c < "\u0250" and c.isalpha())
+    return odd + min(sum(n for c, n in latin.items() if c not in letters) for letters in _alphabets)
+
+def _encoding(data, path=None): # the bytes of a file; its path, to warn where its encoding is a mere guess
     "The name of the encoding in which these bytes read as text."
     for mark, name in _boms:
         if data.startswith(mark): return name
+    if b"\x1b$B" in data or b"\x1b$@" in data: return "iso2022_jp"
     text = data.decode("utf-8", "replace")
     if 3 * text.count("\ufffd") <= len(data) - len(text): return "utf-8"   # a few damaged letters among many good ones
     from charset_normalizer import from_bytes
     high = ((line, re.search(rb"[\x80-\xff]", line)) for line in data[:1 << 20].splitlines())   # the other lines read the same in every table
     sample = b"\n".join(line[max(0, m.start() - 500):m.start() + 500] for line, m in high if m)[:20_000]
-    found = list(from_bytes(sample, cp_isolation=list(_tables)))
-    if not found: return "cp1252"
-    best = max(m.coherence for m in found)   # how well it fits a language
-    return min((m.encoding for m in found if m.coherence == best and m.chaos < found[0].chaos + 0.1), key=_tables.index)
+    found = list(from_bytes(sample, cp_isolation=list(_tables), threshold=0.4))
+    best = max((m.coherence for m in found), default=0)   # how well it fits a language
+    likely = [m for m in found if (best < 0.3 or m.coherence > best - 0.05) and m.chaos < found[0].chaos + 0.1]
+    names = {name: str(m) for m in likely for name in m.could_be_from_charset if name in _tables}
+    table = min(names, key=lambda name: (_odd(names[name], name), _tables.index(name)), default="cp1252")
+    if path and best < 0.3 and len(set(names.values())) != 1:
+        warn(f"{path} does not say how its letters are written, they are read as {table}: if they are wrong, save it as UTF-8")
+    return table
 
 # %% ../nbs/12_transcript.ipynb #985d8995
 _time = r"(-?)\s?(?:(\d{1,6})\s?:\s?)?(\d{1,6})\s?:\s?(\d{1,6})(?:\s?[.,]\s?(\d{1,9}))?"
@@ -172,7 +198,7 @@ def read_transcript(path): # a file as .srt, .vtt, .ass or another format that p
         if path.exists() and not path.is_file(): raise VfrError(f"{path} is not a plain file: give an .srt or .vtt file")
         with path.open("rb") as f: data = f.read(LARGEST + 1)
     except (OSError, ValueError) as e: raise VfrError(f"{path} cannot be read: {getattr(e, 'strerror', None) or e}") from None
-    text = data[:LARGEST].decode(_encoding(data[:LARGEST]), "replace").replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    text = data[:LARGEST].decode(_encoding(data[:LARGEST], path), "replace").replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
     if len(data) > LARGEST: text = text[:text.rfind("\n") + 1]
     cues, lost = _cues(path, text)
     lines = _lines(cues)
