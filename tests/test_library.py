@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers import bin, four_films, fresh_cache
 
-from vfr_lib.clips import make_clip
+from vfr_lib.clips import brick_wall, make_clip
 from vfr_lib.core import VfrError
 from vfr_lib.library import Library
 
@@ -153,7 +153,7 @@ def test_a_reader_beside_one_who_replaces(tmp_path):
     "Sees one film and only one, old or new, at any moment."
     film, library = tmp_path / "film.mp4", Library(tmp_path / "lib")
     cuts = [tmp_path / "short.mp4", tmp_path / "long.mp4"]
-    for path, seconds in zip(cuts, (3, 5)): make_clip(path, [("red", seconds)], fps=2, size=(64, 36))
+    for path, seconds in zip(cuts, (3, 5)): make_clip(path, [(brick_wall("red"), seconds)], fps=2, size=(64, 36))
     shutil.copy(cuts[0], film)
     library.add(film)
     done, seen = threading.Event(), []

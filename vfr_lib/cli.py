@@ -191,7 +191,7 @@ def _said(moments, query, top):
         during = [i for i, t in enumerate(moments.times) if l.start <= t < l.end] or [min(range(len(moments.times)), key=lambda i: abs(moments.times[i] - l.start))]
         best = max(during, key=lambda i: moments.scores[i])
         seen = any(m.start < l.end and l.start < m.end and m.p_value is not None and m.p_value <= moments.level for m in moments)
-        found.append(Moment(moments[0].video, l.start, l.end, max(l.start, float(moments.times[best])), float(moments.scores[best]), evidence="both" if seen else "said", said=l.text))
+        found.append(Moment(moments[0].video if moments else moments.path, l.start, l.end, max(l.start, float(moments.times[best])), float(moments.scores[best]), evidence="both" if seen else "said", said=l.text))
     moments[:] = [*found, *moments][:top]
 
 # %% ../nbs/50_cli.ipynb #83ba39c8

@@ -204,6 +204,7 @@ class _Part:
         if thumbs: self.small.update(zip(self.seen, _unpacked(known)))
 
     pause = 2.0   # seconds between two writings, at least
+    rest = 30     # times as long as a writing took
 
     def save(self):
         "Write it, if the last time is two seconds ago; what takes longer to write is written more rarely."
@@ -214,7 +215,7 @@ class _Part:
         keep(self.key, indices=np.array([k for k, _ in rows]), times=np.array(times), vectors=np.stack(vectors), content=np.array(content),
              **_packed([self.small[k] for k, _ in rows] if self.small is not None else []))
         self._last = time.monotonic()
-        self._pause = max(self.pause, 30 * (self._last - began))
+        self._pause = max(self.pause, self.rest * (self._last - began))
 
 # %% ../nbs/30_embedding.ipynb #2bb95d9f
 def _rounds(sampler, keys, interest):
