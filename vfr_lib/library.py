@@ -620,6 +620,10 @@ def _files(root):
             elif suffix not in (".vtt", ".srt", ".ass", ".ssa"): others.append((path, "its name does not end like a video's"))
     return sorted(films), sorted(others, key=lambda other: str(other[0]))
 
+def _titled(path):
+    "What a video is called that has no other title: its file's name, without what is no letter."
+    return re.sub("[\ud800-\udfff]", "\ufffd", os.fsencode(Path(path).stem).decode("utf-8", "replace"))
+
 def _holds(path, id):
     "Whether a file is still the video with this id."
     try: return file_digest(path)[:32] == id
@@ -683,7 +687,7 @@ class _Adder(_Sweeper):
         details = download(item, stop=stop) if link else None
         *_, frames = embed_stages(path, self.encoder, self.every, progress=lambda n, done, end: tell("frames", done, end), stop=stop, thumbs=True)
         lines, said = _within(*lines_of(path, details and details.captions), path, frames.end)
-        name = (details and details.title) or title or ("sample" if item == "sample" else os.fsencode(Path(item).stem).decode("utf-8", "replace"))
+        name = (details and details.title) or title or ("sample" if item == "sample" else _titled(item))
         row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines))
         self._write(row, frames, lines)
         report.encoded += frames.encoded
@@ -693,8 +697,10 @@ class _Adder(_Sweeper):
         "The same content again: if the file that is known holds it no longer, this one takes its place; captions that are new are read."
         here, more = str(Path(path).absolute()), ""
         if not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"]):
-            with _plainly(self.path): self._table("videos").update(where=is_one_of("id", known["id"]), values={"path": kept_path(here)})
-            known["path"], more = here, ", which had been moved here"
+            title = _titled(here) if known["title"] == _titled(known["path"]) else known["title"]   # another one was given it
+            with _plainly(self.path): self._table("videos").update(where=is_one_of("id", known["id"]), values={"path": kept_path(here), "title": title})
+            more = ", which had been moved here" + (f" and was {known['title']!r}" if title != known["title"] else "")
+            known |= dict(path=here, title=title)
         old = [v for v in self._rows("id", "key", "title", "path") if v["id"] != known["id"] and same_place(v["path"], here)]
         if old:
             self.take_out(*(v["key"] for v in old))
