@@ -696,7 +696,8 @@ class _Adder(_Sweeper):
     def _met_again(self, known, item, path, link, report):
         "The same content again: if the file that is known holds it no longer, this one takes its place; captions that are new are read."
         here, more = str(Path(path).absolute()), ""
-        if not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"]):
+        moved = not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"])
+        if moved:
             title = _titled(here) if known["title"] == _titled(known["path"]) else known["title"]   # another one was given it
             with _plainly(self.path): self._table("videos").update(where=is_one_of("id", known["id"]), values={"path": kept_path(here), "title": title})
             more = ", which had been moved here" + (f" and was {known['title']!r}" if title != known["title"] else "")
@@ -705,19 +706,21 @@ class _Adder(_Sweeper):
         if old:
             self.take_out(*(v["key"] for v in old))
             more += f", which replaced {old[0]['title']!r}"
-        changed = None if link else self._new_captions(known, here)
+        changed = None if link else self._new_captions(known, here, moved)
         if changed: report.captions.append((item, changed))
         if more or not changed: report.known(item, known["title"], more)
 
-    def _new_captions(self, known, path):
+    def _new_captions(self, known, path, moved=False):
         "Read the captions beside a video that is there already, if they are not those it has: what became of them, or None."
-        if not beside(path) or (known["lines"] and not same_place(path, known["path"])): return None   # those of another copy
+        there, own = beside(path), same_place(path, known["path"])
+        gone = known["said"] == "beside" and not there and own and not moved   # a film that was moved alone keeps what it had
+        if not (there or gone) or (known["lines"] and not own): return None   # those of another copy
         lines, said = _within(*lines_of(path), path, known["duration"])
-        if said != "beside": return None
+        if said != "beside" and not gone: return None
         with _plainly(self.path): had = self._table("lines").search().where(is_one_of("video", known["key"])).select(["start", "end", "text"]).limit(None).to_arrow().to_pylist()
         if sorted((l["start"], l["end"], l["text"]) for l in had) == sorted((l.start, l.end, l.text) for l in lines): return None
         self._with_lines(known, lines, said)
-        return "captions changed" if known["said"] == "beside" else "captions added"
+        return "captions removed" if gone else "captions changed" if known["said"] == "beside" else "captions added"
 
     def _with_lines(self, known, lines, said):
         "Enter a video again with other lines and the frames that it has, in one step."
@@ -727,7 +730,7 @@ class _Adder(_Sweeper):
         with _plainly(self.path):
             frames = self._table("frames").search().where(is_one_of("video", known["key"])).limit(None).to_arrow()
             self._table("frames").add(frames.set_column(0, "video", pa.array([key] * len(frames))))
-            self._table("lines").add(line_rows(key, lines))
+            if lines: self._table("lines").add(line_rows(key, lines))
         self.enter([row | dict(key=key, lines=len(lines), said=said, instead=[known["key"]])])
 
     def _write(self, row, frames, lines):
