@@ -31,7 +31,7 @@ from .moments import Curve, check_search, moments_of
 from .query import Query, picture_background, without_blank
 from .serving import serve
 from .transcript import Line, beside, lines_of
-from .vectors import EMBEDDED
+from .vectors import EMBEDDED, known_identity
 from .words import asked, index_words, nearness
 
 # %% ../nbs/37_library.ipynb #cd6e1616
@@ -177,10 +177,7 @@ def is_one_of(column, # its name
 def identity_of(encoder): # as `serve` gives it
     "What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine that computes; VfrError where an encoder does not say."
     if hasattr(encoder, "digest"): return f"{encoder.digest} {sorted(vars(encoder.config).items())}"
-    who = encoder.identity()
-    if who in (None, "") or re.search(r" at 0x[0-9a-fA-F]+>", str(who)):   # that of an object is another one each time
-        raise VfrError(f"the encoder {encoder.name!r} does not say which it is, its identity() gives {str(who)!r}: let it return a text that changes whenever its vectors could, e.g. a digest of its weights")
-    return str(who)
+    return known_identity(encoder)
 
 # %% ../nbs/37_library.ipynb #6270ad90
 _LATER = {"key", "instead", "size", "modified", "words", "ends"}   # columns that libraries of before lack
@@ -257,6 +254,9 @@ def chosen_encoder(path, # of a library
     if named == "embedded" or named == str(EMBEDDED): return "embedded"
     try: return _note(about["identity"]).read_text()
     except (VfrError, OSError, UnicodeError): pass
+    if not ("/" in named or named == "resnet50-distilbert" or Path(named).expanduser().is_dir()):
+        raise VfrError(f"{path} was made with an encoder of somebody's own, {named[:200]!r}, which has no name to find it by: "
+                       f"open it in Python, vfr_lib.Library({path!r}, encoder=YOUR_ENCODER)", "encoder")
     raise VfrError(f"{path} asks for the encoder {named[:200]!r}, which nobody has chosen on this machine: if you trust whoever made it, name it once, --encoder {shlex.quote(named[:200])}", "encoder")
 
 # %% ../nbs/37_library.ipynb #4094be11
