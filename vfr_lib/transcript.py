@@ -105,15 +105,19 @@ def _ass_text(text):
         elif not drawing: out.append(part)
     return re.sub(r"\\[Nnh]", " ", "".join(out))
 
+_fields = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")   # where a file does not say
+
 def _ass_cues(text):
     "[(start, end, text)] of what .ass and .ssa files hold, and how many cues could not be read."
-    cues, lost = [], 0
+    cues, lost, names = [], 0, _fields
     for line in _each(text):
         if len(cues) >= MOST: break
-        if not line.startswith("Dialogue:"): continue
-        fields = line.removeprefix("Dialogue:").split(",", 9)
-        start, end = (re.fullmatch(_time, f.strip()) for f in (*fields, "", "")[1:3])
-        if start and end and len(fields) == 10: cues.append((_seconds(*start.groups()), _seconds(*end.groups()), _ass_text(fields[9])))
+        what, _, rest = line.partition(":")
+        if what == "Format" and {"start", "end", "text"} <= {*(given := [n.strip().lower() for n in rest[:1000].split(",")])}: names = given
+        if what != "Dialogue": continue
+        said = dict(zip(names, rest.split(",", len(names) - 1)))
+        start, end = (re.fullmatch(_time, said.get(n, "").strip()) for n in ("start", "end"))
+        if start and end and "text" in said: cues.append((_seconds(*start.groups()), _seconds(*end.groups()), _ass_text(said["text"])))
         else: lost += 1
     return cues, lost
 
@@ -297,7 +301,9 @@ def _packet_cues(path, container, stream, codec, zero):
             if not p.size: continue
             if p.pts is None: lost += 1; continue
             start = p.pts * p.time_base - zero
-            found.append((float(max(0, start)), float(max(0, start + (p.duration or 0) * p.time_base)), bytes(p)[:4 * LONGEST]))
+            end = start + (p.duration or 0) * p.time_base
+            if start < 0 and end <= 0: continue   # it is over when the first picture comes
+            found.append((float(max(0, start)), float(end), bytes(p)[:4 * LONGEST]))
             size += p.size
             if size > LARGEST or len(found) >= MOST:
                 warn(f"the subtitle track of {path} is larger than {size_text(LARGEST)} or {MOST:,} cues: what comes after {hms(start)} was left out")
