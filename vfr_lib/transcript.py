@@ -52,6 +52,8 @@ def _encoding(data, path=None): # the bytes of a file; its path, to warn where i
     "The name of the encoding in which these bytes read as text."
     for mark, name in _boms:
         if data.startswith(mark): return name
+    even, odd = data[:2000:2].count(0), data[1:2000:2].count(0)
+    if 5 * (even + odd) > len(data[:2000]): return "utf-16-be" if even > odd else "utf-16-le"
     if b"\x1b$B" in data or b"\x1b$@" in data: return "iso2022_jp"
     text = data.decode("utf-8", "replace")
     if 3 * text.count("\ufffd") <= len(data) - len(text): return "utf-8"   # a few damaged letters among many good ones
