@@ -27,7 +27,7 @@ from tqdm.auto import tqdm
 from .core import VfrError, pick_device, warn
 from .datasets import open_image
 from .foreign import check_hub_folder, check_model_type, check_settings, read_json
-from .vectors import EMBEDDED, FORMAT, Encoder, EncoderConfig, config_of, read_config, read_tokenizer, to_rgb, to_squares, unit
+from .vectors import EMBEDDED, FORMAT, Encoder, EncoderConfig, config_of, encoder_name, read_config, read_tokenizer, to_rgb, to_squares, unit
 
 # %% ../nbs/21_encoders.ipynb #e99c03ee
 def to_pixels(images, # a list of pictures, as `to_rgb` takes them
@@ -516,7 +516,7 @@ def load_encoder(name="embedded", # `embedded`, `resnet50-distilbert`, a folder,
                  device=None): # torch device; None takes the best
     "An encoder with `encode_images` and `encode_texts`; VfrError for an unknown name or one that cannot be fetched."
     if isinstance(name, Encoder): return name
-    name = os.fspath(name)
+    name = encoder_name(name)
     if name == "embedded": return _embedded(device)
     if name == "resnet50-distilbert":
         warn("the heads of 'resnet50-distilbert' are untrained: its scores mean nothing before `fit` or `vfr train`")

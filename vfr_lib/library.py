@@ -31,7 +31,7 @@ from .moments import Curve, check_search, moments_of
 from .query import Query, picture_background, without_blank
 from .serving import serve
 from .transcript import Line, beside, lines_of
-from .vectors import EMBEDDED
+from .vectors import EMBEDDED, known_identity
 from .words import asked, index_words, nearness
 
 # %% ../nbs/37_library.ipynb #cd6e1616
@@ -46,7 +46,8 @@ def _schemas(dim):
                                 ("ends", pa.list_(seconds)), ("words", pa.list_(text))]),
             "videos": pa.schema([("id", text), ("title", text), ("link", text), ("path", text), ("duration", seconds), ("frames", number), ("lines", number), ("said", text),
                                  ("added", text), ("background", text), ("null", pa.list_(pa.float32())), ("poster", pa.binary()),
-                                 ("key", text), ("instead", pa.list_(text))])}   # the keys of what a video replaced
+                                 ("key", text), ("instead", pa.list_(text)), # the keys of what a video replaced
+                                 ("size", number), ("modified", number)])}   # of its file: bytes, and nanoseconds of the clock
 
 def kept_path(path): # of a file
     "An absolute path as text for a table, read as UTF-8: a byte that is no letter becomes `//` and two hexadecimal digits."
@@ -176,13 +177,10 @@ def is_one_of(column, # its name
 def identity_of(encoder): # as `serve` gives it
     "What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine that computes; VfrError where an encoder does not say."
     if hasattr(encoder, "digest"): return f"{encoder.digest} {sorted(vars(encoder.config).items())}"
-    who = encoder.identity()
-    if who in (None, "") or re.search(r" at 0x[0-9a-fA-F]+>", str(who)):   # that of an object is another one each time
-        raise VfrError(f"the encoder {encoder.name!r} does not say which it is, its identity() gives {str(who)!r}: let it return a text that changes whenever its vectors could, e.g. a digest of its weights")
-    return str(who)
+    return known_identity(encoder)
 
 # %% ../nbs/37_library.ipynb #6270ad90
-_LATER = {"key", "instead", "words", "ends"}   # columns that libraries of before lack
+_LATER = {"key", "instead", "size", "modified", "words", "ends"}   # columns that libraries of before lack
 
 def check_columns(name, # of the table
                   schema): # of the table that was found, a `pyarrow.Schema`
@@ -256,6 +254,9 @@ def chosen_encoder(path, # of a library
     if named == "embedded" or named == str(EMBEDDED): return "embedded"
     try: return _note(about["identity"]).read_text()
     except (VfrError, OSError, UnicodeError): pass
+    if not ("/" in named or named == "resnet50-distilbert" or Path(named).expanduser().is_dir()):
+        raise VfrError(f"{path} was made with an encoder of somebody's own, {named[:200]!r}, which has no name to find it by: "
+                       f"open it in Python, vfr_lib.Library({path!r}, encoder=YOUR_ENCODER)", "encoder")
     raise VfrError(f"{path} asks for the encoder {named[:200]!r}, which nobody has chosen on this machine: if you trust whoever made it, name it once, --encoder {shlex.quote(named[:200])}", "encoder")
 
 # %% ../nbs/37_library.ipynb #4094be11
@@ -620,6 +621,16 @@ def _files(root):
             elif suffix not in (".vtt", ".srt", ".ass", ".ssa"): others.append((path, "its name does not end like a video's"))
     return sorted(films), sorted(others, key=lambda other: str(other[0]))
 
+def _titled(path):
+    "What a video is called that has no other title: its file's name, without what is no letter."
+    return re.sub("[\ud800-\udfff]", "\ufffd", os.fsencode(Path(path).stem).decode("utf-8", "replace"))
+
+def _stamp(path):
+    "The size and date of a file, as the videos table has them; empty where it is gone."
+    try: s = os.stat(path)
+    except (OSError, ValueError): return {}
+    return dict(size=s.st_size, modified=s.st_mtime_ns)
+
 def _holds(path, id):
     "Whether a file is still the video with this id."
     try: return file_digest(path)[:32] == id
@@ -668,7 +679,7 @@ class _Adder(_Sweeper):
         return [(str(p), None) for p in films]
 
     def _known(self, **what):
-        columns = "id", "key", "title", "link", "path", "duration", "lines", "said"
+        columns = "id", "key", "title", "link", "path", "duration", "lines", "said", "size", "modified"
         return next((v for v in self._rows(*columns) if all(v[k] == w for k, w in what.items())), None)
 
     def _add_one(self, item, title, report, progress, stop):
@@ -678,13 +689,13 @@ class _Adder(_Sweeper):
         if link == item and (known := self._known(link=link)): return report.known(item, known["title"])
         _, path = open_video(item, lambda p: tell("download", p["bytes"], p["total"]), stop)
         if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
-        id = file_digest(path, stop)[:32]
+        stamp, id = _stamp(path), file_digest(path, stop)[:32]
         if known := self._known(id=id): return self._met_again(known, item, path, link, report)
         details = download(item, stop=stop) if link else None
         *_, frames = embed_stages(path, self.encoder, self.every, progress=lambda n, done, end: tell("frames", done, end), stop=stop, thumbs=True)
         lines, said = _within(*lines_of(path, details and details.captions), path, frames.end)
-        name = (details and details.title) or title or ("sample" if item == "sample" else os.fsencode(Path(item).stem).decode("utf-8", "replace"))
-        row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines))
+        name = (details and details.title) or title or ("sample" if item == "sample" else _titled(item))
+        row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines), **stamp)
         self._write(row, frames, lines)
         report.encoded += frames.encoded
         (report.replaced if row["instead"] else report.added).append(next(v for v in self.videos if v.id == id))
@@ -692,26 +703,34 @@ class _Adder(_Sweeper):
     def _met_again(self, known, item, path, link, report):
         "The same content again: if the file that is known holds it no longer, this one takes its place; captions that are new are read."
         here, more = str(Path(path).absolute()), ""
-        if not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"]):
-            with _plainly(self.path): self._table("videos").update(where=is_one_of("id", known["id"]), values={"path": kept_path(here)})
-            known["path"], more = here, ", which had been moved here"
+        moved = not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"])
+        new = _stamp(here) if moved or same_place(here, known["path"]) else {}
+        if moved:
+            title = _titled(here) if known["title"] == _titled(known["path"]) else known["title"]   # another one was given it
+            more = ", which had been moved here" + (f" and was {known['title']!r}" if title != known["title"] else "")
+            new |= dict(path=here, title=title)
+        if any(known.get(name) != value for name, value in new.items()):
+            known |= new
+            with _plainly(self.path): self._table("videos").update(where=is_one_of("id", known["id"]), values=new | {"path": kept_path(known["path"])})
         old = [v for v in self._rows("id", "key", "title", "path") if v["id"] != known["id"] and same_place(v["path"], here)]
         if old:
             self.take_out(*(v["key"] for v in old))
             more += f", which replaced {old[0]['title']!r}"
-        changed = None if link else self._new_captions(known, here)
+        changed = None if link else self._new_captions(known, here, moved)
         if changed: report.captions.append((item, changed))
         if more or not changed: report.known(item, known["title"], more)
 
-    def _new_captions(self, known, path):
+    def _new_captions(self, known, path, moved=False):
         "Read the captions beside a video that is there already, if they are not those it has: what became of them, or None."
-        if not beside(path) or (known["lines"] and not same_place(path, known["path"])): return None   # those of another copy
+        there, own = beside(path), same_place(path, known["path"])
+        gone = known["said"] == "beside" and not there and own and not moved   # a film that was moved alone keeps what it had
+        if not (there or gone) or (known["lines"] and not own): return None   # those of another copy
         lines, said = _within(*lines_of(path), path, known["duration"])
-        if said != "beside": return None
+        if said != "beside" and not gone: return None
         with _plainly(self.path): had = self._table("lines").search().where(is_one_of("video", known["key"])).select(["start", "end", "text"]).limit(None).to_arrow().to_pylist()
         if sorted((l["start"], l["end"], l["text"]) for l in had) == sorted((l.start, l.end, l.text) for l in lines): return None
         self._with_lines(known, lines, said)
-        return "captions changed" if known["said"] == "beside" else "captions added"
+        return "captions removed" if gone else "captions changed" if known["said"] == "beside" else "captions added"
 
     def _with_lines(self, known, lines, said):
         "Enter a video again with other lines and the frames that it has, in one step."
@@ -721,7 +740,7 @@ class _Adder(_Sweeper):
         with _plainly(self.path):
             frames = self._table("frames").search().where(is_one_of("video", known["key"])).limit(None).to_arrow()
             self._table("frames").add(frames.set_column(0, "video", pa.array([key] * len(frames))))
-            self._table("lines").add(line_rows(key, lines))
+            if lines: self._table("lines").add(line_rows(key, lines))
         self.enter([row | dict(key=key, lines=len(lines), said=said, instead=[known["key"]])])
 
     def _write(self, row, frames, lines):
@@ -863,7 +882,7 @@ class _Searcher(_Reader):
         answer = Moments()
         answer.level = level
         for _ in range(9):
-            rows = self._rows("id", "key", "title", "link", "path", "duration")
+            rows = self._rows("id", "key", "title", "link", "path", "duration", "size", "modified")
             if not rows: self._check_tables()
             if not rows: raise VfrError(f"the library {self.path} is empty: add a video first, vfr add {shlex.quote(self.path)} VIDEO")
             chosen = [rows[i]["key"] for i in self._chosen(videos, rows)]
@@ -874,9 +893,17 @@ class _Searcher(_Reader):
         seen, look = looked
         best = _fused(seen, heard, look, level)[:top]
         if self._found_blank(best): return self.search(query, top, videos, level, said, pictures, exact)
+        self._look_for_changes(rows, {f.id for f in best})
         answer.files = {r["link"]: r["path"] for r in rows if r["link"]}
         answer.extend(self._with_pictures(best) if pictures else [f.moment for f in best])
         return answer
+
+    def _look_for_changes(self, rows, keys):
+        "Warn where the file of an answer is another one than when it was added."
+        for r in (r for r in rows if r["key"] in keys and not r["link"] and r.get("size") is not None):
+            now = _stamp(r["path"])
+            if now and (now["size"] != r["size"] or abs(now["modified"] - r["modified"]) > 2_000_000_000):   # some disks keep even seconds only
+                warn(f"{r['path']} was changed since it was added, the answers are of what it was: vfr add {shlex.quote(self.path)} {shlex.quote(r['path'])}")
 
 # %% ../nbs/37_library.ipynb #9d5d06fb
 @dataclass(frozen=True)

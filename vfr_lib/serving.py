@@ -15,7 +15,7 @@ from safetensors import safe_open
 from .clips import cache_folder
 from .core import VfrError, pick_device, write_whole
 from .foreign import read_json
-from .vectors import EMBEDDED, Encoder, config_of, read_config, read_tokenizer, to_squares, unit
+from .vectors import EMBEDDED, Encoder, config_of, encoder_name, read_config, read_tokenizer, to_squares, unit
 
 # %% ../nbs/26_serving.ipynb #e398ecbc
 class Weights:
@@ -353,8 +353,9 @@ def serve(name="embedded", # as for `load_encoder`, or an encoder, which is retu
           engine=None): # see `ServedEncoder`; None measures once and remembers
     "The encoder in the form that answers fastest; VfrError for an unknown name or one that cannot be fetched."
     if isinstance(name, Encoder): return name
-    if os.fspath(name) == "embedded": return _embedded(device, engine)
-    folder = Path(os.fspath(name)).expanduser()
+    name = encoder_name(name)
+    if name == "embedded": return _embedded(device, engine)
+    folder = Path(name).expanduser()
     try: ours = "architecture" in read_json(folder / "config.json")
     except VfrError: ours = False
     if ours: return ServedEncoder(folder, device, engine)

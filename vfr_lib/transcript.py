@@ -7,7 +7,8 @@ __all__ = ['MOST', 'LONGEST', 'LARGEST', 'Line', 'read_transcript', 'beside', 'S
            'embedded_lines', 'lines_of']
 
 # %% ../nbs/12_transcript.ipynb #0b0a6cd0
-import html, io, math, os, re
+import html, io, math, os, re, unicodedata
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,21 +26,48 @@ class Line:
 
 # %% ../nbs/12_transcript.ipynb #4f4b5307
 _boms = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_tables = ("cp1252", "cp1251", "cp1250", "cp1254", "cp1253", "cp1255", "cp1256", "cp1257", "koi8_r", "cp932", "gb18030", "big5", "cp949")   # the commoner first
+_tables = ("cp1252", "cp1255", "cp1251", "cp1250", "iso8859_2", "cp1254", "cp1253", "cp1256", "cp1257", "koi8_r", "cp932", "gb18030", "big5", "cp949",
+           "euc_jp", "cp874", "mac_roman")   # the commoner first
 
-def _encoding(data):
+_alphabets = ("àâæçéèêëîïôœùûü", "äöüßé", "áéíñóúüïàèòç", "ãõáâàçéêíóôú", "àèéìòù", "åäöéüà", "æøåéöü", "áðéíóúýþæö",
+              "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "äáčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîșțşţ", "čćđšž", "çğıöşüâîû",
+              "ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž")   # what the languages of Europe have beyond a to z
+
+def _odd(text, table):
+    "How often letters stand where they do not belong: signs and capitals inside words, two scripts in one, letters of two languages."
+    script = lambda c: unicodedata.name(c, "?").split()[0]
+    kind, odd, mixed = unicodedata.category, 0, {"LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI", "HANGUL"}
+    for a, b in zip(" " + text, text + " "):
+        if a < "\x80" and b < "\x80": continue
+        sign = [c for c in (a, b) if c >= "\x80" and (kind(c) in ("So", "Sm", "Sc", "Sk", "No", "Cn", "Co") or c in "†‡‰§¶•ﬁﬂ")]
+        odd += bool(sign and (a.isalpha() or b.isalpha())) or "\x80" <= b < "\xa0" and b != "\x85"
+        odd += a.islower() and b.isupper() or a in "ךםןףץ" and b.isalpha()   # these end a word
+        odd += a.isalpha() and b.isalpha() and script(a) != script(b) and bool({script(a), script(b)} & mixed)
+        odd += kind(b) == "Mn" and not a.isalpha() and kind(a) != "Mn" or "ｦ" <= a <= "ﾟ" and "一" <= b < "\ua000"
+        odd += table == "gb18030" and "ぁ" <= b <= "ヺ"   # Japanese, in a table that is alike
+    latin = Counter(c for c in text.lower() if "\x80" < c < "\u0250" and c.isalpha())
+    return odd + min(sum(n for c, n in latin.items() if c not in letters) for letters in _alphabets)
+
+def _encoding(data, path=None): # the bytes of a file; its path, to warn where its encoding is a mere guess
     "The name of the encoding in which these bytes read as text."
     for mark, name in _boms:
         if data.startswith(mark): return name
+    even, odd = data[:2000:2].count(0), data[1:2000:2].count(0)
+    if 5 * (even + odd) > len(data[:2000]): return "utf-16-be" if even > odd else "utf-16-le"
+    if b"\x1b$B" in data or b"\x1b$@" in data: return "iso2022_jp"
     text = data.decode("utf-8", "replace")
     if 3 * text.count("\ufffd") <= len(data) - len(text): return "utf-8"   # a few damaged letters among many good ones
     from charset_normalizer import from_bytes
     high = ((line, re.search(rb"[\x80-\xff]", line)) for line in data[:1 << 20].splitlines())   # the other lines read the same in every table
     sample = b"\n".join(line[max(0, m.start() - 500):m.start() + 500] for line, m in high if m)[:20_000]
-    found = list(from_bytes(sample, cp_isolation=list(_tables)))
-    if not found: return "cp1252"
-    best = max(m.coherence for m in found)   # how well it fits a language
-    return min((m.encoding for m in found if m.coherence == best and m.chaos < found[0].chaos + 0.1), key=_tables.index)
+    found = list(from_bytes(sample, cp_isolation=list(_tables), threshold=0.4))
+    best = max((m.coherence for m in found), default=0)   # how well it fits a language
+    likely = [m for m in found if (best < 0.3 or m.coherence > best - 0.05) and m.chaos < found[0].chaos + 0.1]
+    names = {name: str(m) for m in likely for name in m.could_be_from_charset if name in _tables}
+    table = min(names, key=lambda name: (_odd(names[name], name), _tables.index(name)), default="cp1252")
+    if path and best < 0.3 and len(set(names.values())) != 1:
+        warn(f"{path} does not say how its letters are written, they are read as {table}: if they are wrong, save it as UTF-8")
+    return table
 
 # %% ../nbs/12_transcript.ipynb #985d8995
 _time = r"(-?)\s?(?:(\d{1,6})\s?:\s?)?(\d{1,6})\s?:\s?(\d{1,6})(?:\s?[.,]\s?(\d{1,9}))?"
@@ -79,15 +107,19 @@ def _ass_text(text):
         elif not drawing: out.append(part)
     return re.sub(r"\\[Nnh]", " ", "".join(out))
 
+_fields = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")   # where a file does not say
+
 def _ass_cues(text):
     "[(start, end, text)] of what .ass and .ssa files hold, and how many cues could not be read."
-    cues, lost = [], 0
+    cues, lost, names = [], 0, _fields
     for line in _each(text):
         if len(cues) >= MOST: break
-        if not line.startswith("Dialogue:"): continue
-        fields = line.removeprefix("Dialogue:").split(",", 9)
-        start, end = (re.fullmatch(_time, f.strip()) for f in (*fields, "", "")[1:3])
-        if start and end and len(fields) == 10: cues.append((_seconds(*start.groups()), _seconds(*end.groups()), _ass_text(fields[9])))
+        what, _, rest = line.partition(":")
+        if what == "Format" and {"start", "end", "text"} <= {*(given := [n.strip().lower() for n in rest[:1000].split(",")])}: names = given
+        if what != "Dialogue": continue
+        said = dict(zip(names, rest.split(",", len(names) - 1)))
+        start, end = (re.fullmatch(_time, said.get(n, "").strip()) for n in ("start", "end"))
+        if start and end and "text" in said: cues.append((_seconds(*start.groups()), _seconds(*end.groups()), _ass_text(said["text"])))
         else: lost += 1
     return cues, lost
 
@@ -104,24 +136,54 @@ def _plain(text):
     return " ".join(_control.sub("", text).split())
 
 # %% ../nbs/12_transcript.ipynb #33222ab4
-def _lines(cues, rolls=False):
+def _lines(cues):
     "The `Line`s of cues (start, end, text) in order of time."
-    lines = (Line(start, max(start, end), said) for start, end, text in cues if _sane(start, end) and (said := _plain(text)))
-    lines = sorted(lines, key=lambda line: (line.start, line.end))
-    return _once(_unrolled(lines) if rolls else lines)
+    cues = sorted(((start, max(start, end), text) for start, end, text in cues if _sane(start, end)), key=lambda cue: cue[:2])
+    if _rolls(cues): return _once(_unrolled(cues))
+    return _once(_typed([Line(start, end, said) for start, end, text in cues if (said := _plain(text))]))
 
 def _sane(*times): return all(math.isfinite(t) and t < 1e9 for t in times)   # thirty years
 
-def _unrolled(lines):
+def _rows(text): return [row for part in text[:LONGEST].split("\n") if (row := _plain(part))]
+
+def _rolls(cues):
+    "Whether these are automatic captions: with times of single words, flashes that only repeat, or rows that move up."
+    near = again = until = 0
+    shown = [""]
+    for start, end, text in cues:
+        if re.search(r"<[\d:.]+>", text): return True
+        if not (rows := _rows(text)): continue
+        if shown[0] and start - until < 0.05:
+            near += 1
+            if end - start < 0.05 and f" {' '.join(shown)}".endswith(f" {' '.join(rows)}"): return True
+            again += any(rows[:n] == shown[-n:] for n in range(1, min(5, len(rows), len(shown) + 1)))
+        shown, until = rows, end
+    return again > 1 and 2 * again >= near
+
+def _unrolled(cues):
     "Automatic captions roll: each cue repeats what the one before it said and adds a few words. Only the new words are kept."
-    out, before = [], ""
-    for line in lines:
-        rolled = out and line.start - out[-1].end < 0.5 and f"{line.text} ".startswith(f"{before} ")
-        text = line.text[len(before):].strip() if rolled else line.text
-        before = line.text if text == line.text else text or before
-        if text: out.append(Line(line.start, line.end, text))
+    out, shown, last, until = [], [], "", -1.0
+    for start, end, text in cues:
+        if not (rows := _rows(text)): continue
+        said = " ".join(rows)
+        before = (*(" ".join(shown[-n:]) for n in range(min(4, len(shown)), 0, -1)), last) if start - until < 0.5 else ()
+        known = next((b for b in before if f"{said} ".startswith(f"{b} ")), "")
+        if new := said[len(known):].strip(): out.append(Line(start, end, new))
+        shown, last, until = rows, new or last, end
     return out
 
+# %% ../nbs/12_transcript.ipynb #a8e60fb6
+def _typed(lines):
+    "Letters or words that come one after another, each cue with all before it, are one line: the whole, from the first to the last."
+    out, run = [], []
+    for line in [*lines, None]:
+        if run and not (line and line.text.startswith(run[-1].text) and line.start - run[-1].end < 0.1):
+            grown = [b.text[len(a.text):] for a, b in zip(run, run[1:]) if a.text != b.text]
+            whole = len(grown) > 1 or grown and not grown[0][0].isalnum()   # else it may be another word that only begins alike
+            out += [Line(run[0].start, max(r.end for r in run), run[-1].text)] if whole else run
+            run = []
+        if line: run.append(line)
+    return out
 def _once(lines):
     "Join lines that say the same at once or directly one after the other."
     out, last = [], {}   # last: text -> where in `out` it is
@@ -142,10 +204,10 @@ def read_transcript(path): # a file as .srt, .vtt, .ass or another format that p
         if path.exists() and not path.is_file(): raise VfrError(f"{path} is not a plain file: give an .srt or .vtt file")
         with path.open("rb") as f: data = f.read(LARGEST + 1)
     except (OSError, ValueError) as e: raise VfrError(f"{path} cannot be read: {getattr(e, 'strerror', None) or e}") from None
-    text = data[:LARGEST].decode(_encoding(data[:LARGEST]), "replace").replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    text = data[:LARGEST].decode(_encoding(data[:LARGEST], path), "replace").replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
     if len(data) > LARGEST: text = text[:text.rfind("\n") + 1]
     cues, lost = _cues(path, text)
-    lines = _lines(cues, rolls=bool(re.search(r"<[\d:.]+>", text)))   # the times of single words: only automatic captions have them
+    lines = _lines(cues)
     broken = sum(not _sane(start, end) for start, end, _ in cues)
     if lost + broken: warn(f"{lost + broken} of {lost + len(cues)} cues of {path} could not be read and were left out: their times are broken")
     limit = size_text(LARGEST) if len(data) > LARGEST else f"{MOST:,} cues" if len(cues) >= MOST else None
@@ -241,7 +303,9 @@ def _packet_cues(path, container, stream, codec, zero):
             if not p.size: continue
             if p.pts is None: lost += 1; continue
             start = p.pts * p.time_base - zero
-            found.append((float(max(0, start)), float(max(0, start + (p.duration or 0) * p.time_base)), bytes(p)[:4 * LONGEST]))
+            end = start + (p.duration or 0) * p.time_base
+            if start < 0 and end <= 0: continue   # it is over when the first picture comes
+            found.append((float(max(0, start)), float(end), bytes(p)[:4 * LONGEST]))
             size += p.size
             if size > LARGEST or len(found) >= MOST:
                 warn(f"the subtitle track of {path} is larger than {size_text(LARGEST)} or {MOST:,} cues: what comes after {hms(start)} was left out")

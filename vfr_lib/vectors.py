@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'EMBEDDED', 'LONGEST', 'EncoderConfig', 'read_config', 'config_of', 'read_tokenizer', 'to_rgb', 'to_squares',
-           'unit', 'Encoder', 'known_identity']
+           'unit', 'Encoder', 'encoder_name', 'known_identity']
 
 # %% ../nbs/19_vectors.ipynb #bdb9b3a7
-import math
+import math, os, re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -166,12 +166,22 @@ class Encoder:
 
 LONGEST = 10_000   # characters of a sentence that are read; encoders cut long before
 
+# %% ../nbs/19_vectors.ipynb #6e2d8c63
+def encoder_name(given): # what was given as an encoder and is no `Encoder`
+    "The name or folder of an encoder, a text; VfrError where it is none."
+    if isinstance(given, (str, os.PathLike)) and isinstance(os.fspath(given), str): return os.fspath(given)
+    what = f"the class {given.__name__}" if isinstance(given, type) else f"an object of the type {type(given).__name__}"
+    raise VfrError(f"{what} is no encoder: give a name, a folder, or an object of a class that subclasses vfr_lib.vectors.Encoder")
+
 def known_identity(encoder, # an `Encoder`
                    needed=True): # False: None where it says None
     "Who an encoder says it is, a text; VfrError where it says nothing, no text, or each time something else."
-    said, again = encoder.identity(), encoder.identity()
+    try: said, again, why = encoder.identity(), encoder.identity(), None
+    except VfrError: raise
+    except Exception as e: said, again, why = "", "", f"fails ({type(e).__name__}: {str(e)[:100]})"   # it is a stranger's code
     if said is None and not needed: return None
-    if isinstance(said, str) and said.strip() and said == again: return said
-    why = "gives another text each time" if isinstance(said, str) and said.strip() else f"gives {said!r}"
-    raise VfrError(f"the encoder {encoder.name!r} does not say who it is, its identity() {why}: "
+    if not isinstance(said, str) or not said.strip(): why = why or f"gives {said!r:.60}"
+    elif said != again or re.search(r" at 0x[0-9a-fA-F]+>", said): why = "gives another text each time"   # the place of an object in memory
+    if why is None: return said
+    raise VfrError(f"the encoder {getattr(encoder, 'name', type(encoder).__name__)!r} does not say who it is, its identity() {why}: "
                    "write e.g. def identity(self): return 'my encoder, version 1', and change the text whenever its vectors change")
