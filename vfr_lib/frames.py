@@ -257,7 +257,7 @@ class _Clock:
         for p in container.demux(stream):
             if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
             if not p.size: yield None, p; continue
-            if len(self) > 1:
+            if len(self) > 1 or self.odd:
                 if i and i in self.firsts and p.is_keyframe: yield None, None   # nothing behind it leans on what was before
                 _shifted(p, self.shift(i), self.odd.get(i))
             yield i, p
@@ -269,24 +269,43 @@ def _shifted(packet, ticks, pts):
 
 _leap = 10   # seconds that the clock of a broadcast may leap ahead before it counts as set anew, as in FFmpeg
 
-def _joints(pts, dts, keys, second, broadcast): # int64 arrays (n,), ticks; indices of keyframes; ticks of a second
+def _joints(pts, dts, keys, second, broadcast, goes_on): # int64 arrays (n,), ticks; indices of keyframes; ticks of a second; what tells a leap from a picture that stands
     "Packets at which a clock is set anew: it runs backwards or, in containers of broadcasts, leaps ahead."
     if broadcast:
         steps = np.diff(dts)
         usual, at_key = int(np.median(np.abs(steps))) if len(steps) else 0, np.isin(np.arange(1, len(dts)), keys)
         back = steps <= np.where(at_key, 0, -max(2 * usual, second // 20))
-        return (np.flatnonzero(back | (steps - usual > max(_leap * second, 20 * usual))) + 1).tolist()
+        ahead = np.flatnonzero(steps - usual > max(_leap * second, 20 * usual)) + 1
+        return sorted((np.flatnonzero(back) + 1).tolist() + [i for i, on in zip(ahead.tolist(), goes_on(ahead, dts)) if not on])
     joints, since = [], 0
     for k in keys[1:]:   # before a keyframe comes what is shown before it
         if pts[k] < pts[since:k].max() - second // 20: joints.append(k); since = k
     return joints
 
+# %% ../nbs/11_frames.ipynb #16134866
+def _evened(pts, dts, lasts): # int64 arrays (n,), ticks
+    "(pts, dts) of a program stream without the slips of FFmpeg's guess: many small pictures share one time there, and a decoding time that stands or runs back a little catches up later."
+    leant, told, done = np.flatnonzero(pts > dts), dts, 0   # pictures on which others lean
+    slips = (np.flatnonzero(np.diff(dts) <= 0) + 1).tolist()
+    usual, ahead, dts = int(np.median(lasts)) if slips else 0, dts - np.cumsum(lasts) + lasts, dts.copy()
+    for i in slips:
+        behind = ahead[i:i + 1000] - ahead[i - 1]
+        stop = np.flatnonzero((behind > -usual // 2) | (behind < -4 * usual))
+        if i < done or not len(stop) and i + 1000 < len(dts): continue   # what does not catch up is a clock that is set anew
+        done = i + int(stop[0] if len(stop) else len(behind))
+        dts[i:done] += ahead[i - 1] - ahead[i:done]
+    pts = pts + (dts - told)
+    wrong = (np.append(pts[1:] == pts[:-1], False) | (dts != told))[leant[:-1]] & (np.diff(dts[leant]) > 0)
+    pts[leant[:-1][wrong]] = dts[leant[1:]][wrong]   # such a picture is shown when the next of them is decoded
+    return pts, dts
+
 # %% ../nbs/11_frames.ipynb #bd0e444f
 class _Tape:
     "What the packets of a video say, read once without decoding: times, sizes, places in the file, keyframes."
-    def __init__(self, container, stream, stop=None):
+    def __init__(self, container, stream, stop=None, goes_on=None): # goes_on: see `_joints`
         self.zero, self.tick, self.declared = _zero(container), stream.time_base, _declared_end(container, stream, _zero(container), sure=True)
         self.broadcast = bool(int(container.format.flags) & av.format.Flags.ts_discont.value)
+        self.slips, self.goes_on = container.format.name == "mpeg", goes_on or (lambda ahead, dts: [False] * len(ahead))
         self.by_place = self.broadcast or container.format.name in ("avi", "flv", "mxf")   # what is behind a byte of it can be read
         self.turns = container.format.name == "avi" and stream.codec_context.has_b_frames   # a frame has its turn there, and no time: what FFmpeg guesses runs to and fro
         self.frames, self.keys, self.hidden, self.corrupt, self.clean, self.broken = stream.frames, [], set(), set(), True, False
@@ -315,8 +334,13 @@ class _Tape:
 
     def _continuous(self, pts, dts, lasts):
         second = round(1 / self.tick)
-        joints = _joints(pts, dts, self.keys, second, self.broadcast)
-        if not joints: return pts
+        told = pts
+        if self.slips: pts, dts = _evened(pts, dts, lasts)
+        evened = np.flatnonzero(pts != told).tolist()
+        joints = _joints(pts, dts, self.keys, second, self.broadcast, self.goes_on)
+        if not joints:
+            self.clock = _Clock(odd={i: int(pts[i]) for i in evened})
+            return pts
         odd, pts, pieces, reached = np.flatnonzero(self.broadcast & (abs(pts - dts) > _leap * second)), pts.copy(), [(0, -1 << 62, 0)], None
         for a, b in zip([0, *joints], [*joints, len(pts)]):
             last = odd[(odd >= a) & (odd < b)]   # a picture shown after the last of its piece may have got a time of the next clock
@@ -326,7 +350,7 @@ class _Tape:
                 pieces.append((a, reached, shift))
                 pts[a:b] += shift
             reached = max(reached or -1 << 62, int((pts[a:b] + lasts[a:b]).max()))
-        self.clock = _Clock(pieces, {int(i): int(pts[i]) for i in odd})
+        self.clock = _Clock(pieces, {int(i): int(pts[i]) for i in [*evened, *odd]})
         return pts
 
 _none = -1 << 63   # in place of a time or a place that is not known
@@ -347,6 +371,18 @@ def _starts_anew(packet, codec):
 # %% ../nbs/11_frames.ipynb #a956d97b
 _tapes, _lock = OrderedDict(), threading.Lock()
 
+def _heard(path, ahead, dts, stop=None): # packets before which a clock leaps ahead; decoding times of all, ticks
+    "Of every leap whether the sound goes on meanwhile: then the clock is right, and a picture merely stood still."
+    if not len(ahead): return []
+    with _open(path, stop) as (container, stream):
+        near, i, second, tick = {int(k): [] for k in ahead}, 0, round(1 / stream.time_base), stream.time_base
+        for p in container.demux(stream, *container.streams.audio):
+            if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
+            if p.stream is stream: i += bool(p.size)
+            elif p.dts is not None and (k := int(ahead[min(len(ahead) - 1, bisect_left(ahead, i - 50))])) - 50 <= i <= k + 50: near[k].append(int(p.dts * p.time_base / tick))
+    between = lambda k: {t // second for t in near[k] if dts[k - 1] < t < dts[k]}
+    return [len(between(k)) * second > (int(dts[k]) - int(dts[k - 1])) / 2 for k in near]
+
 def _tape(path, stop=None):
     "The `_Tape` of a file; those of the last few are kept, as long as the files stay as they are."
     p = _checked(path)
@@ -355,7 +391,7 @@ def _tape(path, stop=None):
     with _lock: known = _tapes.get(key)
     if known is None:
         with _open(path, stop) as (container, stream):
-            known = _Tape(container, stream, stop)
+            known = _Tape(container, stream, stop, lambda ahead, dts: _heard(path, ahead, dts, stop))
             if container.format.name.startswith("matroska") and _seeks_well(path, container): known.declared = None   # it is whole, whatever old tags say
         with _lock:
             _tapes[key] = known
