@@ -32,6 +32,8 @@ mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3,dts,ape,wv,tta,au,voc,3dostr,xa,mpc,m
 MOST_PIXELS = 8192 * 4320   # of a picture: what is larger would fill the memory
 _safe = dict(protocol_whitelist="file", format_whitelist=_formats, max_pixels=str(MOST_PIXELS))
 
+_pictures = {b"\x89PNG\r\n": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF....WEBP": "webp_pipe", b"BM....\0\0\0\0": "bmp_pipe", b"II[*]\0|MM\0[*]": "tiff_pipe"}   # one picture, whatever its name
+
 def local_path(path): # a path; `~` and `~user` are home folders, as in the shell
     "The path of a file as the system knows it; VfrError where it cannot be one."
     text = os.fspath(path)
@@ -78,7 +80,14 @@ def _container(path, stop=None):
             except UnicodeEncodeError:   # bytes that are no text cannot be named to FFmpeg
                 handle = os.open(p, os.O_RDONLY)
                 address = f"/dev/fd/{handle}"
-        container = _beside(lambda seconds: av.open(f"file:{address}", options=_safe, metadata_errors="replace", timeout=(seconds, None)), stop)
+        only = lambda kind: {**_safe, "format_whitelist": kind or _formats}
+        opened = lambda kind: _beside(lambda seconds: av.open(f"file:{address}", format=kind, options=only(kind), metadata_errors="replace", timeout=(seconds, None)), stop)
+        try: container = opened(None)
+        except av.ArgumentError:   # none of the formats that may be: perhaps a picture, which FFmpeg would take for a series of them
+            with open(p, "rb") as f: head = f.read(16)
+            kind = next((k for magic, k in _pictures.items() if re.match(magic, head, re.DOTALL)), None)
+            if not kind: raise
+            container = opened(kind)
     except (av.FFmpegError, OSError) as e:
         if handle is not None: os.close(handle)
         raise VfrError(_unopened(p, e)) from None
