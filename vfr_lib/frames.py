@@ -183,7 +183,9 @@ _upright = (False, False, False)
 
 def _turns(frame):
     "How the stored picture is turned to be shown: (whether rows become columns, then mirrored left and right, then upside down)."
-    side = frame.side_data.get("DISPLAYMATRIX")
+    try: side = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:   # a kind of side data (EXIF) that PyAV does not know
+        return {90: (True, False, True), 180: (False, True, True), 270: (True, True, False)}.get(round(frame.rotation / 90) * 90 % 360, _upright)
     if side is None: return _upright
     a, b, _, c, d = np.frombuffer(bytes(side), np.int32, 5).tolist()   # x' = ax + cy, y' = bx + dy
     if abs(a) + abs(d) >= abs(b) + abs(c): return False, a < 0, d < 0   # of an odd angle, the nearest quarter
