@@ -415,7 +415,10 @@ def _end(path, container, stream, zero, stop=None):
     declared = _declared_end(container, stream, zero)
     if container.format.name.startswith("mov") and declared is not None and stream.frames and len(index := stream.index_entries):   # not in fragments
         last = max((index[len(index) - 1], index[len(index) // 2]), key=lambda e: e.pos)
-        if last.pos + last.size <= os.path.getsize(local_path(path)): return declared
+        if last.pos + last.size <= os.path.getsize(local_path(path)):
+            steps = [index[k].timestamp - index[k - 1].timestamp for k in range(max(1, len(index) - 16), len(index))]
+            uneven = stream.codec_context.has_b_frames and steps and max(steps) > 1.5 * min(steps)   # then the last that is decoded may not be the last that is shown
+            return max(declared, _tail(path, zero, stop)[0] or declared) if uneven else declared
     elif container.format.name.startswith("matroska") and _seeks_well(path, container):
         end, step = _tail(path, zero, stop)
         if end is not None: return declared if declared is not None and abs(declared - end) <= 2 * step else end
