@@ -416,9 +416,10 @@ def _end(path, container, stream, zero, stop=None):
     if container.format.name.startswith("mov") and declared is not None and stream.frames and len(index := stream.index_entries):   # not in fragments
         last = max((index[len(index) - 1], index[len(index) // 2]), key=lambda e: e.pos)
         if last.pos + last.size <= os.path.getsize(local_path(path)):
-            steps = [index[k].timestamp - index[k - 1].timestamp for k in range(max(1, len(index) - 16), len(index))]
-            uneven = stream.codec_context.has_b_frames and steps and max(steps) > 1.5 * min(steps)   # then the last that is decoded may not be the last that is shown
-            return max(declared, _tail(path, zero, stop)[0] or declared) if uneven else declared
+            if not stream.codec_context.has_b_frames: return declared
+            end, step = _last(container, stream, zero)   # the last that is decoded is not the last that is shown
+            container.seek(-1 << 40, stream=stream)
+            return end if end is not None and end - declared > step / 2 else declared
     elif container.format.name.startswith("matroska") and _seeks_well(path, container):
         end, step = _tail(path, zero, stop)
         if end is not None: return declared if declared is not None and abs(declared - end) <= 2 * step else end
@@ -427,18 +428,21 @@ def _end(path, container, stream, zero, stop=None):
 
 def _tail(path, zero, stop=None):
     "(end of the last packet, how long it lasts), seconds from the start as Fractions; (None, 0) where the end cannot be sought."
-    with _open(path, stop) as (container, stream):
-        usual = 1 / stream.average_rate if stream.average_rate else Fraction(0)
-        try: container.seek(1 << 40, stream=stream)
-        except av.FFmpegError: return None, Fraction(0)
-        end, step = None, usual
-        try:
-            for p in container.demux(stream):
-                if p.pts is None or not p.size: continue
-                lasts = p.duration * p.time_base if p.duration else usual
-                if end is None or p.pts * p.time_base + lasts > end: end, step = p.pts * p.time_base + lasts, lasts
-        except av.FFmpegError: pass
-        return (None, Fraction(0)) if end is None else (end - zero, step)
+    with _open(path, stop) as (container, stream): return _last(container, stream, zero)
+
+def _last(container, stream, zero):
+    "As `_tail`, of an open container, which is then read to its end."
+    usual = 1 / stream.average_rate if stream.average_rate else Fraction(0)
+    try: container.seek(1 << 40, stream=stream)
+    except av.FFmpegError: return None, Fraction(0)
+    end, step = None, usual
+    try:
+        for p in container.demux(stream):
+            if p.pts is None or not p.size or p.is_discard: continue
+            lasts = p.duration * p.time_base if p.duration else usual
+            if end is None or p.pts * p.time_base + lasts > end: end, step = p.pts * p.time_base + lasts, lasts
+    except av.FFmpegError: pass
+    return (None, Fraction(0)) if end is None else (end - zero, step)
 
 def _seeks_well(path, container):
     "Whether packets have the same times after a seek as without, by a clock that is set once: in mp4, and in Matroska that is whole and in one piece."
