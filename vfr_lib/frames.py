@@ -7,7 +7,7 @@ __all__ = ['MOST_PIXELS', 'local_path', 'VideoInfo', 'probe', 'ClockPiece', 'clo
            'frame_times', 'frames_between', 'frame_at', 'Sampler', 'open_video']
 
 # %% ../nbs/11_frames.ipynb #4fb60d85
-import math, os, re, threading
+import math, os, re, struct, threading
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
@@ -257,6 +257,13 @@ class _Clock:
     "How the times of a file become continuous: of every piece its first packet, its first time and what is added to the file's own (ticks)."
     def __init__(self, pieces=((0, -1 << 62, 0),), odd=None): # odd: {packet: mended time} where the file has no sane time
         (self.firsts, self.starts, self.shifts), self.odd = map(list, zip(*pieces)), odd or {}
+        self.limit = None   # the first packet that is not read
+
+    def until(self, k):
+        "The clock of the first `k` pieces."
+        clock = _Clock([*zip(self.firsts, self.starts, self.shifts)][:k], self.odd)
+        clock.limit = self.firsts[k]
+        return clock
 
     def __len__(self): return len(self.firsts)
     def shift(self, i): return self.shifts[bisect_right(self.firsts, i) - 1] if len(self) > 1 else 0   # packet i
@@ -268,6 +275,7 @@ class _Clock:
         for p in container.demux(stream):
             if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
             if not p.size: yield None, p; continue
+            if i == self.limit: yield None, None; return
             if len(self) > 1 or self.odd:
                 if i and i in self.firsts and p.is_keyframe: yield None, None   # nothing behind it leans on what was before
                 _shifted(p, self.shift(i), self.odd.get(i))
@@ -320,6 +328,7 @@ class _Tape:
         self.by_place = self.broadcast or container.format.name in ("avi", "flv", "mxf")   # what is behind a byte of it can be read
         self.turns = container.format.name == "avi" and stream.codec_context.has_b_frames   # a frame has its turn there, and no time: what FFmpeg guesses runs to and fro
         self.frames, self.keys, self.hidden, self.corrupt, self.clean, self.broken = stream.frames, [], set(), set(), True, False
+        self.cut, self.rest = None, None   # whether its own headers say that its end is missing; the byte at which another recording begins that is not read
         pts, dts, lasts, self.sizes, self.places, codec = array("q"), array("q"), array("q"), array("q"), array("q"), stream.codec_context
         try:
             for i, p in _Clock().packets(container, stream, stop):
@@ -330,6 +339,13 @@ class _Tape:
                 for column, value in zip((pts, dts, lasts, self.sizes, self.places), (p.pts, p.dts, p.duration, p.size, p.pos)): column.append(_none if value is None else value)
         except av.FFmpegError: self.broken = True
         self._mend(*(np.frombuffer(a, np.int64) if a else np.empty(0, np.int64) for a in (pts, dts, lasts)), stream)
+
+    def stop_before(self, i): # a packet
+        "Leave out what begins at a packet at which the clock is set anew."
+        k = self.clock.firsts.index(i)
+        self.end, self.clock = self.clock.starts[k] * self.tick - self.zero, self.clock.until(k)
+        del self.times[i:], self.sizes[i:], self.places[i:]
+        self.keys, self.hidden, self.corrupt = [n for n in self.keys if n < i], {n for n in self.hidden if n < i}, {n for n in self.corrupt if n < i}
 
     def _mend(self, pts, dts, lasts, stream):
         self.ranked = bool(self.turns and len(pts) > 1 and not (pts == _none).any() and not (dts == _none).any() and (np.diff(pts) > 0).all() and (np.diff(dts) > 0).all())
@@ -404,10 +420,102 @@ def _tape(path, stop=None):
         with _open(path, stop) as (container, stream):
             known = _Tape(container, stream, stop, lambda ahead, dts: _heard(path, ahead, dts, stop))
             if container.format.name.startswith("matroska") and _seeks_well(path, container): known.declared = None   # it is whole, whatever old tags say
+            else:
+                known.cut = _cut(p, container.format.name)
+                if known.cut is False: known.declared = None   # what the file says of its end is how long its last picture stands
+                elif known.cut: known.declared = None if container.format.name == "asf" else _declared_end(container, stream, known.zero)   # guessed from the bytes there
+                known.rest, limit = _another(p, container, stream, known)
+                if limit is not None: known.stop_before(limit)
         with _lock:
             _tapes[key] = known
             while len(_tapes) > 4: _tapes.popitem(last=False)
     return known
+
+# %% ../nbs/11_frames.ipynb #a3a28253
+def _boxes(f, size, named_first=False): # a file open for reading, its bytes
+    "Yield (name, place, place behind it) of the boxes of an mp4, or of RealMedia, where the name comes first; the last may pass the end of the file."
+    at = 0
+    while at + 8 <= size:
+        f.seek(at)
+        head = f.read(16)
+        length, name = int.from_bytes(head[4:8] if named_first else head[:4], "big"), head[:4] if named_first else head[4:8]
+        if not named_first: length = int.from_bytes(head[8:], "big") if length == 1 else length or size - at
+        if length < 8: return
+        yield name, at, at + length
+        at += length
+
+def _cut(path, kind): # FFmpeg's name of the container
+    "Whether a file's own headers say that its end is missing (True) or not (False); None where they do not say."
+    size = os.path.getsize(path)
+    with open(path, "rb") as f:
+        if kind.startswith("mov"): return any(name in (b"moof", b"mdat", b"moov") and end > size for name, _, end in _boxes(f, size)) or None
+        if kind == "rm": return any(name == b"DATA" and end - 32 > size for name, _, end in _boxes(f, size, True)) or None   # some writers count the head of the box twice
+        head, told = f.read(1 << 16) + bytes(128), 0
+        f.seek(max(0, size - (1 << 16)))
+        tail = f.read()
+    if kind == "ogg": return not tail[tail.rfind(b"OggS"):][5:6] > b"\3"   # its last page is marked
+    if kind.startswith("matroska"):
+        place, told = _segment(head)
+        return told is not None and place + told > size or None
+    if kind == "asf" and (at := head.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))) > 0:
+        told = 0 if head[at + 88] & 1 else int.from_bytes(head[at + 40:at + 48], "little")   # 0 of what was sent live
+    if kind == "flv":
+        if (at := head.find(b"\0\x08filesize\0")) > 0: told, = struct.unpack(">d", head[at + 11:at + 19])
+        elif b"\0\x08duration\0" in head and not 11 < int.from_bytes(tail[-4:], "big") < size - 4: return True   # behind every tag stands its size
+    return size < told if told else None
+
+def _segment(head): # the first bytes of a Matroska file
+    "(where what its Segment holds begins, how many bytes it says it has): RFC 8794; None where it does not say."
+    at = head.find(b"\x18\x53\x80\x67") + 4
+    if at < 4 or at >= len(head) or not head[at]: return 0, None
+    n = 9 - head[at].bit_length()
+    size = int.from_bytes(head[at:at + n], "big") & (1 << 7 * n) - 1
+    return at + n, None if size == (1 << 7 * n) - 1 else size
+
+# %% ../nbs/11_frames.ipynb #449259ad
+_sets_itself_up = {"vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mjpeg"}   # codecs whose keyframes carry all that the decoder needs
+
+class _Rest:
+    "A file from one of its bytes on, for PyAV."
+    def __init__(self, path, place): self.file, self.place = open(path, "rb"), place
+    def read(self, n): return self.file.read(n)
+    def tell(self): return self.file.tell() - self.place
+    def seek(self, at, whence=0): return self.file.seek(at + self.place if whence == 0 else at, whence) - self.place
+
+def _first_picture(path, place, kind):
+    "(codec, width, height, what sets the decoder up) of the video that begins at a byte of a file; None where none does."
+    rest = _Rest(path, place)
+    try:
+        rest.seek(0)
+        with av.open(rest, format=kind.split(",")[0], options=_safe) as c:
+            for s in c.streams.video:
+                if not s.codec_context: continue
+                s.codec_context.options = dict(max_pixels=str(MOST_PIXELS))
+                if next(iter(c.decode(s)), None): return s.codec_context.name, s.width, s.height, s.codec_context.extradata
+    except (av.FFmpegError, OSError): pass
+    finally: rest.file.close()
+
+def _another(path, container, stream, tape):
+    "(place, packet) where another recording begins that is not read on with the first: a byte of the file, the index of the first packet that is not to be read; (None, None) where there is none."
+    kind, size, places = container.format.name, os.path.getsize(path), [p for p in tape.places if p != _none]
+    none, magic = (None, None), {"flv": rb"FLV\x01.\0\0\0\x09", "mpegts": b"\x47"}.get(kind)
+    with open(path, "rb") as f:
+        if kind.startswith("mov"): return next((at for name, at, _ in _boxes(f, size) if name == b"ftyp" and at > max(places, default=size)), None), None
+        if kind.startswith("matroska"):
+            n = 1 if stream.codec_context.name in _sets_itself_up else 4
+            own = (stream.codec_context.name, stream.width, stream.height, stream.codec_context.extradata)[:n]
+            for i in tape.clock.firsts[1:]:
+                if tape.places[i] == _none or tape.places[i - 1] == _none: continue
+                f.seek(tape.places[i - 1])
+                if (at := f.read(min(tape.places[i] - tape.places[i - 1], 1 << 26)).rfind(b"\x1a\x45\xdf\xa3")) < 0: continue
+                first = _first_picture(path, tape.places[i - 1] + at, kind)
+                if first and first[:n] != own: return tape.places[i - 1] + at, i
+        if not magic or not places: return none
+        behind = places[-1] + tape.sizes[-1]
+        if size - behind < max(1 << 10, size // 20): return none
+        f.seek(behind)
+        found = re.search(magic, f.read(1 << 26), re.DOTALL)
+    return (behind + found.start(), None) if found and _first_picture(path, behind + found.start(), kind) else none
 
 # %% ../nbs/11_frames.ipynb #e28a5bdb
 def _end(path, container, stream, zero, stop=None):
@@ -449,11 +557,8 @@ def _seeks_well(path, container):
     if container.format.name.startswith("mov"): return True
     if not container.format.name.startswith("matroska"): return False
     with open(local_path(path), "rb") as f: head = f.read(4096)
-    at = head.find(b"\x18\x53\x80\x67") + 4   # the Segment, its size behind it (RFC 8794)
-    if at < 4 or at >= len(head) or not head[at]: return False
-    n = 9 - head[at].bit_length()
-    size = int.from_bytes(head[at:at + n], "big") & (1 << 7 * n) - 1
-    return size != (1 << 7 * n) - 1 and os.path.getsize(local_path(path)) == at + n + size
+    place, size = _segment(head)
+    return size is not None and os.path.getsize(local_path(path)) == place + size
 
 def probe(path): # a video file
     "What the file says about its video and what is really there; no more than the first frame is decoded. Recordings of broadcasts are read through once."
@@ -529,11 +634,15 @@ def _report(path, damage, tape, reached): # reached: seconds, the last frame
         at = hms(tape.clock.starts[1] * tape.tick - tape.zero, 1)
         more = f", and {len(tape.clock) - 2} times more" if len(tape.clock) > 2 else ""
         warn(f"the clock of {path} is set anew at {at}{more}, as in recordings that were joined: it was mended, times count on from there")
+    if tape.rest is not None:
+        warn(f"{path} holds another recording behind {hms(tape.end or reached, 1)}, from byte {tape.rest} on, which is not read: make it a file of its own (tail -c +{tape.rest + 1} FILE > REST{Path(path).suffix})")
     end, there = reached if tape.end is None else tape.end, len(tape.times) - len(tape.corrupt)
     times = sorted(t - tape.zero for t in damage if t is not None)
     if tape.declared is not None and tape.declared - end > 1:
         gone = f" ({tape.frames - there} of {tape.frames} frames)" if tape.frames > there else ""
         warn(f"{path} was cut off: it ends at {hms(end, 1)} of {hms(tape.declared, 1)}, the rest is missing{gone}: copy or download it again; the answer rests on what is there")
+    elif tape.cut and tape.rest is None and (tape.declared is None or tape.declared - end < Fraction(1, 100)):
+        warn(f"{path} was cut off: it ends at {hms(end, 1)}, the rest is missing: copy or download it again; the answer rests on what is there")
     elif len(damage) == 1 and len(tape.times) - 1 in tape.corrupt:
         warn(f"{path} breaks off in the middle of a picture at {hms(end, 1)}: if more is missing, copy or download it again; the answer rests on what is there")
     elif damage:
