@@ -121,6 +121,9 @@ def _open(path, stop=None):
     with _container(path, stop) as container:
         stream = max((s for s in container.streams.video if not int(s.disposition) & _aside), key=_worth, default=None)
         if stream is None:
+            if _cut(_checked(path), container.format.name): raise VfrError(f"{path} was cut off before its first picture: download or copy it again")
+            if any(s.type in ("data", None) for s in container.streams) and container.format.name == "mpegts":
+                raise VfrError(f"{path} has no video in it that is known in MPEG-TS (AV1 is not): write it as Matroska (.mkv) where it was made")
             sound = ", only sound" if container.streams.audio else ""
             raise VfrError(f"{path} has no video in it{sound}: give a file with pictures")
         c = stream.codec_context
@@ -174,7 +177,7 @@ def _decoded(packets, tape, aspect, damage, path):
             continue
         for f in frames:
             if turns: f.pts = turns.pop(0)
-            if f.pts is None: raise VfrError(f"{path} carries no times: put it into an mp4 file first (ffmpeg -i IN -c copy OUT.mp4)")
+            if f.pts is None: raise VfrError(f"{path} carries no times: write it anew first, ffmpeg -i IN OUT.mp4 (not with -c copy, which keeps them away)")
             if f.is_corrupt: damage.append(f.pts * tape.tick if tape else None)
             else: yield f
 
@@ -624,7 +627,7 @@ def _among_all(path, step, after=None, stop=None):
             found, due = True, _next_due(stamp, tape.zero, step)
             if after is None or stamp > after: yield _placed(f, tape.clock, tape.tick, tape.zero)
         if not found: raise _no_frames(path, stream.codec_context.name)
-        if backwards: warn(f"the times of {path} run backwards {backwards} times: some frames were left out; convert it to mp4 for all of them")
+        if backwards: warn(f"the times of {path} run backwards {backwards} times: some frames were left out; write it anew for all of them, ffmpeg -i IN OUT.mp4 (not with -c copy)")
         _report(path, damage, tape, stamp - tape.zero)
 
 # %% ../nbs/11_frames.ipynb #352514e9
