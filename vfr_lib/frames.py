@@ -177,7 +177,7 @@ def _decoded(packets, tape, aspect, damage, path):
             continue
         for f in frames:
             if turns: f.pts = turns.pop(0)
-            if f.pts is None: raise VfrError(f"{path} carries no times: write it anew first, ffmpeg -i IN OUT.mp4 (not with -c copy, which keeps them away)")
+            if f.pts is None: raise VfrError(f"{path} carries no times: write it anew first, ffmpeg -i IN OUT.mp4 (not with -c copy)")
             if f.is_corrupt: damage.append(f.pts * tape.tick if tape else None)
             else: yield f
 
