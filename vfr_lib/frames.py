@@ -7,7 +7,7 @@ __all__ = ['MOST_PIXELS', 'local_path', 'VideoInfo', 'probe', 'ClockPiece', 'clo
            'frame_times', 'frames_between', 'frame_at', 'Sampler', 'open_video']
 
 # %% ../nbs/11_frames.ipynb #4fb60d85
-import math, os, re, threading
+import math, os, re, struct, threading
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
@@ -31,6 +31,8 @@ rpl,roq,bink,smk,film_cpk,thp,cdxl,cine,r3d,ser,4xm,c93,ea,flic,filmstrip,idcin,
 mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3,dts,ape,wv,tta,au,voc,3dostr,xa,mpc,mpc8""".replace("\n", "")
 MOST_PIXELS = 8192 * 4320   # of a picture: what is larger would fill the memory
 _safe = dict(protocol_whitelist="file", format_whitelist=_formats, max_pixels=str(MOST_PIXELS))
+
+_pictures = {b"\x89PNG\r\n": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF....WEBP": "webp_pipe", b"BM....\0\0\0\0": "bmp_pipe", b"II[*]\0|MM\0[*]": "tiff_pipe"}   # one picture, whatever its name
 
 def local_path(path): # a path; `~` and `~user` are home folders, as in the shell
     "The path of a file as the system knows it; VfrError where it cannot be one."
@@ -78,7 +80,14 @@ def _container(path, stop=None):
             except UnicodeEncodeError:   # bytes that are no text cannot be named to FFmpeg
                 handle = os.open(p, os.O_RDONLY)
                 address = f"/dev/fd/{handle}"
-        container = _beside(lambda seconds: av.open(f"file:{address}", options=_safe, metadata_errors="replace", timeout=(seconds, None)), stop)
+        only = lambda kind: {**_safe, "format_whitelist": kind or _formats}
+        opened = lambda kind: _beside(lambda seconds: av.open(f"file:{address}", format=kind, options=only(kind), metadata_errors="replace", timeout=(seconds, None)), stop)
+        try: container = opened(None)
+        except av.ArgumentError:   # none of the formats that may be: perhaps a picture, which FFmpeg would take for a series of them
+            with open(p, "rb") as f: head = f.read(16)
+            kind = next((k for magic, k in _pictures.items() if re.match(magic, head, re.DOTALL)), None)
+            if not kind: raise
+            container = opened(kind)
     except (av.FFmpegError, OSError) as e:
         if handle is not None: os.close(handle)
         raise VfrError(_unopened(p, e)) from None
@@ -112,6 +121,9 @@ def _open(path, stop=None):
     with _container(path, stop) as container:
         stream = max((s for s in container.streams.video if not int(s.disposition) & _aside), key=_worth, default=None)
         if stream is None:
+            if _cut(_checked(path), container.format.name): raise VfrError(f"{path} was cut off before its first picture: download or copy it again")
+            if any(s.type in ("data", None) for s in container.streams) and container.format.name == "mpegts":
+                raise VfrError(f"{path} has no video in it that is known in MPEG-TS (AV1 is not): write it as Matroska (.mkv) where it was made")
             sound = ", only sound" if container.streams.audio else ""
             raise VfrError(f"{path} has no video in it{sound}: give a file with pictures")
         c = stream.codec_context
@@ -165,7 +177,7 @@ def _decoded(packets, tape, aspect, damage, path):
             continue
         for f in frames:
             if turns: f.pts = turns.pop(0)
-            if f.pts is None: raise VfrError(f"{path} carries no times: put it into an mp4 file first (ffmpeg -i IN -c copy OUT.mp4)")
+            if f.pts is None: raise VfrError(f"{path} carries no times: write it anew first, ffmpeg -i IN OUT.mp4 (not with -c copy)")
             if f.is_corrupt: damage.append(f.pts * tape.tick if tape else None)
             else: yield f
 
@@ -174,7 +186,9 @@ _upright = (False, False, False)
 
 def _turns(frame):
     "How the stored picture is turned to be shown: (whether rows become columns, then mirrored left and right, then upside down)."
-    side = frame.side_data.get("DISPLAYMATRIX")
+    try: side = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:   # a kind of side data (EXIF) that PyAV does not know
+        return {90: (True, False, True), 180: (False, True, True), 270: (True, True, False)}.get(round(frame.rotation / 90) * 90 % 360, _upright)
     if side is None: return _upright
     a, b, _, c, d = np.frombuffer(bytes(side), np.int32, 5).tolist()   # x' = ax + cy, y' = bx + dy
     if abs(a) + abs(d) >= abs(b) + abs(c): return False, a < 0, d < 0   # of an odd angle, the nearest quarter
@@ -246,6 +260,13 @@ class _Clock:
     "How the times of a file become continuous: of every piece its first packet, its first time and what is added to the file's own (ticks)."
     def __init__(self, pieces=((0, -1 << 62, 0),), odd=None): # odd: {packet: mended time} where the file has no sane time
         (self.firsts, self.starts, self.shifts), self.odd = map(list, zip(*pieces)), odd or {}
+        self.limit = None   # the first packet that is not read
+
+    def until(self, k):
+        "The clock of the first `k` pieces."
+        clock = _Clock([*zip(self.firsts, self.starts, self.shifts)][:k], self.odd)
+        clock.limit = self.firsts[k]
+        return clock
 
     def __len__(self): return len(self.firsts)
     def shift(self, i): return self.shifts[bisect_right(self.firsts, i) - 1] if len(self) > 1 else 0   # packet i
@@ -257,7 +278,8 @@ class _Clock:
         for p in container.demux(stream):
             if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
             if not p.size: yield None, p; continue
-            if len(self) > 1:
+            if i == self.limit: yield None, None; return
+            if len(self) > 1 or self.odd:
                 if i and i in self.firsts and p.is_keyframe: yield None, None   # nothing behind it leans on what was before
                 _shifted(p, self.shift(i), self.odd.get(i))
             yield i, p
@@ -269,27 +291,47 @@ def _shifted(packet, ticks, pts):
 
 _leap = 10   # seconds that the clock of a broadcast may leap ahead before it counts as set anew, as in FFmpeg
 
-def _joints(pts, dts, keys, second, broadcast): # int64 arrays (n,), ticks; indices of keyframes; ticks of a second
+def _joints(pts, dts, keys, second, broadcast, goes_on): # int64 arrays (n,), ticks; indices of keyframes; ticks of a second; what tells a leap from a picture that stands
     "Packets at which a clock is set anew: it runs backwards or, in containers of broadcasts, leaps ahead."
     if broadcast:
         steps = np.diff(dts)
         usual, at_key = int(np.median(np.abs(steps))) if len(steps) else 0, np.isin(np.arange(1, len(dts)), keys)
         back = steps <= np.where(at_key, 0, -max(2 * usual, second // 20))
-        return (np.flatnonzero(back | (steps - usual > max(_leap * second, 20 * usual))) + 1).tolist()
+        ahead = np.flatnonzero(steps - usual > max(_leap * second, 20 * usual)) + 1
+        return sorted((np.flatnonzero(back) + 1).tolist() + [i for i, on in zip(ahead.tolist(), goes_on(ahead, dts)) if not on])
     joints, since = [], 0
     for k in keys[1:]:   # before a keyframe comes what is shown before it
         if pts[k] < pts[since:k].max() - second // 20: joints.append(k); since = k
     return joints
 
+# %% ../nbs/11_frames.ipynb #16134866
+def _evened(pts, dts, lasts): # int64 arrays (n,), ticks
+    "(pts, dts) of a program stream without the slips of FFmpeg's guess: many small pictures share one time there, and a decoding time that stands or runs back a little catches up later."
+    leant, told, done = np.flatnonzero(pts > dts), dts, 0   # pictures on which others lean
+    slips = (np.flatnonzero(np.diff(dts) <= 0) + 1).tolist()
+    usual, ahead, dts = int(np.median(lasts)) if slips else 0, dts - np.cumsum(lasts) + lasts, dts.copy()
+    for i in slips:
+        behind = ahead[i:i + 1000] - ahead[i - 1]
+        stop = np.flatnonzero((behind > -usual // 2) | (behind < -4 * usual))
+        if i < done or not len(stop) and i + 1000 < len(dts): continue   # what does not catch up is a clock that is set anew
+        done = i + int(stop[0] if len(stop) else len(behind))
+        dts[i:done] += ahead[i - 1] - ahead[i:done]
+    pts = pts + (dts - told)
+    wrong = (np.append(pts[1:] == pts[:-1], False) | (dts != told))[leant[:-1]] & (np.diff(dts[leant]) > 0)
+    pts[leant[:-1][wrong]] = dts[leant[1:]][wrong]   # such a picture is shown when the next of them is decoded
+    return pts, dts
+
 # %% ../nbs/11_frames.ipynb #bd0e444f
 class _Tape:
     "What the packets of a video say, read once without decoding: times, sizes, places in the file, keyframes."
-    def __init__(self, container, stream, stop=None):
+    def __init__(self, container, stream, stop=None, goes_on=None): # goes_on: see `_joints`
         self.zero, self.tick, self.declared = _zero(container), stream.time_base, _declared_end(container, stream, _zero(container), sure=True)
         self.broadcast = bool(int(container.format.flags) & av.format.Flags.ts_discont.value)
+        self.slips, self.goes_on = container.format.name == "mpeg", goes_on or (lambda ahead, dts: [False] * len(ahead))
         self.by_place = self.broadcast or container.format.name in ("avi", "flv", "mxf")   # what is behind a byte of it can be read
         self.turns = container.format.name == "avi" and stream.codec_context.has_b_frames   # a frame has its turn there, and no time: what FFmpeg guesses runs to and fro
         self.frames, self.keys, self.hidden, self.corrupt, self.clean, self.broken = stream.frames, [], set(), set(), True, False
+        self.cut, self.rest = None, None   # whether its own headers say that its end is missing; the byte at which another recording begins that is not read
         pts, dts, lasts, self.sizes, self.places, codec = array("q"), array("q"), array("q"), array("q"), array("q"), stream.codec_context
         try:
             for i, p in _Clock().packets(container, stream, stop):
@@ -300,6 +342,13 @@ class _Tape:
                 for column, value in zip((pts, dts, lasts, self.sizes, self.places), (p.pts, p.dts, p.duration, p.size, p.pos)): column.append(_none if value is None else value)
         except av.FFmpegError: self.broken = True
         self._mend(*(np.frombuffer(a, np.int64) if a else np.empty(0, np.int64) for a in (pts, dts, lasts)), stream)
+
+    def stop_before(self, i): # a packet
+        "Leave out what begins at a packet at which the clock is set anew."
+        k = self.clock.firsts.index(i)
+        self.end, self.clock = self.clock.starts[k] * self.tick - self.zero, self.clock.until(k)
+        del self.times[i:], self.sizes[i:], self.places[i:]
+        self.keys, self.hidden, self.corrupt = [n for n in self.keys if n < i], {n for n in self.hidden if n < i}, {n for n in self.corrupt if n < i}
 
     def _mend(self, pts, dts, lasts, stream):
         self.ranked = bool(self.turns and len(pts) > 1 and not (pts == _none).any() and not (dts == _none).any() and (np.diff(pts) > 0).all() and (np.diff(dts) > 0).all())
@@ -315,8 +364,13 @@ class _Tape:
 
     def _continuous(self, pts, dts, lasts):
         second = round(1 / self.tick)
-        joints = _joints(pts, dts, self.keys, second, self.broadcast)
-        if not joints: return pts
+        told = pts
+        if self.slips: pts, dts = _evened(pts, dts, lasts)
+        evened = np.flatnonzero(pts != told).tolist()
+        joints = _joints(pts, dts, self.keys, second, self.broadcast, self.goes_on)
+        if not joints:
+            self.clock = _Clock(odd={i: int(pts[i]) for i in evened})
+            return pts
         odd, pts, pieces, reached = np.flatnonzero(self.broadcast & (abs(pts - dts) > _leap * second)), pts.copy(), [(0, -1 << 62, 0)], None
         for a, b in zip([0, *joints], [*joints, len(pts)]):
             last = odd[(odd >= a) & (odd < b)]   # a picture shown after the last of its piece may have got a time of the next clock
@@ -326,7 +380,7 @@ class _Tape:
                 pieces.append((a, reached, shift))
                 pts[a:b] += shift
             reached = max(reached or -1 << 62, int((pts[a:b] + lasts[a:b]).max()))
-        self.clock = _Clock(pieces, {int(i): int(pts[i]) for i in odd})
+        self.clock = _Clock(pieces, {int(i): int(pts[i]) for i in [*evened, *odd]})
         return pts
 
 _none = -1 << 63   # in place of a time or a place that is not known
@@ -347,6 +401,18 @@ def _starts_anew(packet, codec):
 # %% ../nbs/11_frames.ipynb #a956d97b
 _tapes, _lock = OrderedDict(), threading.Lock()
 
+def _heard(path, ahead, dts, stop=None): # packets before which a clock leaps ahead; decoding times of all, ticks
+    "Of every leap whether the sound goes on meanwhile: then the clock is right, and a picture merely stood still."
+    if not len(ahead): return []
+    with _open(path, stop) as (container, stream):
+        near, i, second, tick = {int(k): [] for k in ahead}, 0, round(1 / stream.time_base), stream.time_base
+        for p in container.demux(stream, *container.streams.audio):
+            if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
+            if p.stream is stream: i += bool(p.size)
+            elif p.dts is not None and (k := int(ahead[min(len(ahead) - 1, bisect_left(ahead, i - 50))])) - 50 <= i <= k + 50: near[k].append(int(p.dts * p.time_base / tick))
+    between = lambda k: {t // second for t in near[k] if dts[k - 1] < t < dts[k]}
+    return [len(between(k)) * second > (int(dts[k]) - int(dts[k - 1])) / 2 for k in near]
+
 def _tape(path, stop=None):
     "The `_Tape` of a file; those of the last few are kept, as long as the files stay as they are."
     p = _checked(path)
@@ -355,12 +421,104 @@ def _tape(path, stop=None):
     with _lock: known = _tapes.get(key)
     if known is None:
         with _open(path, stop) as (container, stream):
-            known = _Tape(container, stream, stop)
+            known = _Tape(container, stream, stop, lambda ahead, dts: _heard(path, ahead, dts, stop))
             if container.format.name.startswith("matroska") and _seeks_well(path, container): known.declared = None   # it is whole, whatever old tags say
+            else:
+                known.cut = _cut(p, container.format.name)
+                if known.cut is False: known.declared = None   # what the file says of its end is how long its last picture stands
+                elif known.cut: known.declared = None if container.format.name == "asf" else _declared_end(container, stream, known.zero)   # guessed from the bytes there
+                known.rest, limit = _another(p, container, stream, known)
+                if limit is not None: known.stop_before(limit)
         with _lock:
             _tapes[key] = known
             while len(_tapes) > 4: _tapes.popitem(last=False)
     return known
+
+# %% ../nbs/11_frames.ipynb #a3a28253
+def _boxes(f, size, named_first=False): # a file open for reading, its bytes
+    "Yield (name, place, place behind it) of the boxes of an mp4, or of RealMedia, where the name comes first; the last may pass the end of the file."
+    at = 0
+    while at + 8 <= size:
+        f.seek(at)
+        head = f.read(16)
+        length, name = int.from_bytes(head[4:8] if named_first else head[:4], "big"), head[:4] if named_first else head[4:8]
+        if not named_first: length = int.from_bytes(head[8:], "big") if length == 1 else length or size - at
+        if length < 8: return
+        yield name, at, at + length
+        at += length
+
+def _cut(path, kind): # FFmpeg's name of the container
+    "Whether a file's own headers say that its end is missing (True) or not (False); None where they do not say."
+    size = os.path.getsize(path)
+    with open(path, "rb") as f:
+        if kind.startswith("mov"): return any(name in (b"moof", b"mdat", b"moov") and end > size for name, _, end in _boxes(f, size)) or None
+        if kind == "rm": return any(name == b"DATA" and end - 32 > size for name, _, end in _boxes(f, size, True)) or None   # some writers count the head of the box twice
+        head, told = f.read(1 << 16) + bytes(128), 0
+        f.seek(max(0, size - (1 << 16)))
+        tail = f.read()
+    if kind == "ogg": return not tail[tail.rfind(b"OggS"):][5:6] > b"\3"   # its last page is marked
+    if kind.startswith("matroska"):
+        place, told = _segment(head)
+        return told is not None and place + told > size or None
+    if kind == "asf" and (at := head.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))) > 0:
+        told = 0 if head[at + 88] & 1 else int.from_bytes(head[at + 40:at + 48], "little")   # 0 of what was sent live
+    if kind == "flv":
+        if (at := head.find(b"\0\x08filesize\0")) > 0: told, = struct.unpack(">d", head[at + 11:at + 19])
+        elif b"\0\x08duration\0" in head and not 11 < int.from_bytes(tail[-4:], "big") < size - 4: return True   # behind every tag stands its size
+    return size < told if told else None
+
+def _segment(head): # the first bytes of a Matroska file
+    "(where what its Segment holds begins, how many bytes it says it has): RFC 8794; None where it does not say."
+    at = head.find(b"\x18\x53\x80\x67") + 4
+    if at < 4 or at >= len(head) or not head[at]: return 0, None
+    n = 9 - head[at].bit_length()
+    size = int.from_bytes(head[at:at + n], "big") & (1 << 7 * n) - 1
+    return at + n, None if size == (1 << 7 * n) - 1 else size
+
+# %% ../nbs/11_frames.ipynb #449259ad
+_sets_itself_up = {"vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mjpeg"}   # codecs whose keyframes carry all that the decoder needs
+
+class _Rest:
+    "A file from one of its bytes on, for PyAV."
+    def __init__(self, path, place): self.file, self.place = open(path, "rb"), place
+    def read(self, n): return self.file.read(n)
+    def tell(self): return self.file.tell() - self.place
+    def seek(self, at, whence=0): return self.file.seek(at + self.place if whence == 0 else at, whence) - self.place
+
+def _first_picture(path, place, kind):
+    "(codec, width, height, what sets the decoder up) of the video that begins at a byte of a file; None where none does."
+    rest = _Rest(path, place)
+    try:
+        rest.seek(0)
+        with av.open(rest, format=kind.split(",")[0], options=_safe) as c:
+            for s in c.streams.video:
+                if not s.codec_context: continue
+                s.codec_context.options = dict(max_pixels=str(MOST_PIXELS))
+                if next(iter(c.decode(s)), None): return s.codec_context.name, s.width, s.height, s.codec_context.extradata
+    except (av.FFmpegError, OSError): pass
+    finally: rest.file.close()
+
+def _another(path, container, stream, tape):
+    "(place, packet) where another recording begins that is not read on with the first: a byte of the file, the index of the first packet that is not to be read; (None, None) where there is none."
+    kind, size, places = container.format.name, os.path.getsize(path), [p for p in tape.places if p != _none]
+    none, magic = (None, None), {"flv": rb"FLV\x01.\0\0\0\x09", "mpegts": b"\x47"}.get(kind)
+    with open(path, "rb") as f:
+        if kind.startswith("mov"): return next((at for name, at, _ in _boxes(f, size) if name == b"ftyp" and at > max(places, default=size)), None), None
+        if kind.startswith("matroska"):
+            n = 1 if stream.codec_context.name in _sets_itself_up else 4
+            own = (stream.codec_context.name, stream.width, stream.height, stream.codec_context.extradata)[:n]
+            for i in tape.clock.firsts[1:]:
+                if tape.places[i] == _none or tape.places[i - 1] == _none: continue
+                f.seek(tape.places[i - 1])
+                if (at := f.read(min(tape.places[i] - tape.places[i - 1], 1 << 26)).rfind(b"\x1a\x45\xdf\xa3")) < 0: continue
+                first = _first_picture(path, tape.places[i - 1] + at, kind)
+                if first and first[:n] != own: return tape.places[i - 1] + at, i
+        if not magic or not places: return none
+        behind = places[-1] + tape.sizes[-1]
+        if size - behind < max(1 << 10, size // 20): return none
+        f.seek(behind)
+        found = re.search(magic, f.read(1 << 26), re.DOTALL)
+    return (behind + found.start(), None) if found and _first_picture(path, behind + found.start(), kind) else none
 
 # %% ../nbs/11_frames.ipynb #e28a5bdb
 def _end(path, container, stream, zero, stop=None):
@@ -368,7 +526,11 @@ def _end(path, container, stream, zero, stop=None):
     declared = _declared_end(container, stream, zero)
     if container.format.name.startswith("mov") and declared is not None and stream.frames and len(index := stream.index_entries):   # not in fragments
         last = max((index[len(index) - 1], index[len(index) // 2]), key=lambda e: e.pos)
-        if last.pos + last.size <= os.path.getsize(local_path(path)): return declared
+        if last.pos + last.size <= os.path.getsize(local_path(path)):
+            if not stream.codec_context.has_b_frames: return declared
+            end, step = _last(container, stream, zero)   # the last that is decoded is not the last that is shown
+            container.seek(-1 << 40, stream=stream)
+            return end if end is not None and end - declared > step / 2 else declared
     elif container.format.name.startswith("matroska") and _seeks_well(path, container):
         end, step = _tail(path, zero, stop)
         if end is not None: return declared if declared is not None and abs(declared - end) <= 2 * step else end
@@ -377,29 +539,29 @@ def _end(path, container, stream, zero, stop=None):
 
 def _tail(path, zero, stop=None):
     "(end of the last packet, how long it lasts), seconds from the start as Fractions; (None, 0) where the end cannot be sought."
-    with _open(path, stop) as (container, stream):
-        usual = 1 / stream.average_rate if stream.average_rate else Fraction(0)
-        try: container.seek(1 << 40, stream=stream)
-        except av.FFmpegError: return None, Fraction(0)
-        end, step = None, usual
-        try:
-            for p in container.demux(stream):
-                if p.pts is None or not p.size: continue
-                lasts = p.duration * p.time_base if p.duration else usual
-                if end is None or p.pts * p.time_base + lasts > end: end, step = p.pts * p.time_base + lasts, lasts
-        except av.FFmpegError: pass
-        return (None, Fraction(0)) if end is None else (end - zero, step)
+    with _open(path, stop) as (container, stream): return _last(container, stream, zero)
+
+def _last(container, stream, zero):
+    "As `_tail`, of an open container, which is then read to its end."
+    usual = 1 / stream.average_rate if stream.average_rate else Fraction(0)
+    try: container.seek(1 << 40, stream=stream)
+    except av.FFmpegError: return None, Fraction(0)
+    end, step = None, usual
+    try:
+        for p in container.demux(stream):
+            if p.pts is None or not p.size or p.is_discard: continue
+            lasts = p.duration * p.time_base if p.duration else usual
+            if end is None or p.pts * p.time_base + lasts > end: end, step = p.pts * p.time_base + lasts, lasts
+    except av.FFmpegError: pass
+    return (None, Fraction(0)) if end is None else (end - zero, step)
 
 def _seeks_well(path, container):
     "Whether packets have the same times after a seek as without, by a clock that is set once: in mp4, and in Matroska that is whole and in one piece."
     if container.format.name.startswith("mov"): return True
     if not container.format.name.startswith("matroska"): return False
     with open(local_path(path), "rb") as f: head = f.read(4096)
-    at = head.find(b"\x18\x53\x80\x67") + 4   # the Segment, its size behind it (RFC 8794)
-    if at < 4 or at >= len(head) or not head[at]: return False
-    n = 9 - head[at].bit_length()
-    size = int.from_bytes(head[at:at + n], "big") & (1 << 7 * n) - 1
-    return size != (1 << 7 * n) - 1 and os.path.getsize(local_path(path)) == at + n + size
+    place, size = _segment(head)
+    return size is not None and os.path.getsize(local_path(path)) == place + size
 
 def probe(path): # a video file
     "What the file says about its video and what is really there; no more than the first frame is decoded. Recordings of broadcasts are read through once."
@@ -465,7 +627,7 @@ def _among_all(path, step, after=None, stop=None):
             found, due = True, _next_due(stamp, tape.zero, step)
             if after is None or stamp > after: yield _placed(f, tape.clock, tape.tick, tape.zero)
         if not found: raise _no_frames(path, stream.codec_context.name)
-        if backwards: warn(f"the times of {path} run backwards {backwards} times: some frames were left out; convert it to mp4 for all of them")
+        if backwards: warn(f"the times of {path} run backwards {backwards} times: some frames were left out; write it anew for all of them, ffmpeg -i IN OUT.mp4 (not with -c copy)")
         _report(path, damage, tape, stamp - tape.zero)
 
 # %% ../nbs/11_frames.ipynb #352514e9
@@ -475,11 +637,15 @@ def _report(path, damage, tape, reached): # reached: seconds, the last frame
         at = hms(tape.clock.starts[1] * tape.tick - tape.zero, 1)
         more = f", and {len(tape.clock) - 2} times more" if len(tape.clock) > 2 else ""
         warn(f"the clock of {path} is set anew at {at}{more}, as in recordings that were joined: it was mended, times count on from there")
+    if tape.rest is not None:
+        warn(f"{path} holds another recording behind {hms(tape.end or reached, 1)}, from byte {tape.rest} on, which is not read: make it a file of its own (tail -c +{tape.rest + 1} FILE > REST{Path(path).suffix})")
     end, there = reached if tape.end is None else tape.end, len(tape.times) - len(tape.corrupt)
     times = sorted(t - tape.zero for t in damage if t is not None)
     if tape.declared is not None and tape.declared - end > 1:
         gone = f" ({tape.frames - there} of {tape.frames} frames)" if tape.frames > there else ""
         warn(f"{path} was cut off: it ends at {hms(end, 1)} of {hms(tape.declared, 1)}, the rest is missing{gone}: copy or download it again; the answer rests on what is there")
+    elif tape.cut and tape.rest is None and (tape.declared is None or tape.declared - end < Fraction(1, 100)):
+        warn(f"{path} was cut off: it ends at {hms(end, 1)}, the rest is missing: copy or download it again; the answer rests on what is there")
     elif len(damage) == 1 and len(tape.times) - 1 in tape.corrupt:
         warn(f"{path} breaks off in the middle of a picture at {hms(end, 1)}: if more is missing, copy or download it again; the answer rests on what is there")
     elif damage:
