@@ -43,7 +43,8 @@ def test_damaged_file_keeps_its_good_frames(vfr, data):
 @pytest.mark.parametrize("name", ["av1_video.mkv", "h264_10bits.mp4", "h265_video.mp4", "no_duration.webm", "unordered.mov", "video_with_failing_audio.mp4", "bunny_60fps.ts"])
 def test_unusual_files_are_searched(vfr, data, name):
     r = vfr("find", data / "videos" / name, "a person", "--json")
-    assert r.returncode == 0 and json.loads(r.stdout) and r.stderr == "", r.stderr
+    shows_nothing = name in ("no_duration.webm", "unordered.mov")   # one colour from beginning to end
+    assert r.returncode == 0 and bool(json.loads(r.stdout)) != shows_nothing and r.stderr == "", r.stderr
 
 
 def test_skipping_leaves_every_picture_as_a_full_decode_has_it(data):
