@@ -34,7 +34,7 @@ def shows(page, length, time=0, n=0):
 
 
 def test_in_pieces_one_video_follows_another(notebook):
-    notebook.run("p = vfr.Player('walls.mp4', mode='bytes', piece=1000); box.children = [p]")
+    notebook.run("p = vfr.Player('walls.mp4', mode='bytes', piece=20000); box.children = [p]")
     shows(notebook.page, 6)
     late = "p.send(dict(kind='chunk', src='bytes:1', i=0, n=1, type='video/mp4'), [b'late'])"   # of the file before
     notebook.run(f"p.load('late.webm'); {late}")
