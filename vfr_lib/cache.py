@@ -84,7 +84,7 @@ def keep(key, **arrays):
 
 def drop(key):
     "Forget what is kept under `key`."
-    try: _place(key).unlink(missing_ok=True)
+    try: remove_inside(cache_folder(), _place(key))
     except (VfrError, OSError): return
 
 def _shrink(folder, limit):
@@ -96,7 +96,7 @@ def _shrink(folder, limit):
     size = sum(f[1] for f in files)
     for _, n, p in sorted(files)[:-1]:   # what was just written stays
         if size <= limit: return
-        p.unlink(missing_ok=True); size -= n
+        if remove_inside(cache_folder(), p): size -= n
 
 # %% ../nbs/29_cache.ipynb #7575bc45
 @contextmanager

@@ -210,15 +210,17 @@ def _folder(needed):
     "A folder for what Ray keeps on disk, gone afterwards, or None; those of processes that were killed go first."
     if not needed: yield None; return
     short = tempfile.gettempdir() if len(tempfile.gettempdir()) < 32 or not os.path.isdir("/tmp") else "/tmp"   # the names of Ray's sockets may have 107 characters
-    for left in Path(short).glob("vfr-*"): _remove_left(left)
-    home = tempfile.mkdtemp(prefix="vfr-", dir=short)
+    for left in Path(short).glob("vfr-ray-????????"): _remove_left(left)
+    home = tempfile.mkdtemp(prefix="vfr-ray-", dir=short)
     try:
-        with FileLock(Path(home) / ".lock"): yield home
+        with FileLock(Path(home) / _mark): yield home
     finally: shutil.rmtree(home, ignore_errors=True)
+
+_mark = ".ray-of-vfr"   # what a library, which may lie in the temporary folder too, does not hold
 
 def _remove_left(folder):
     "Remove a folder of ours whose lock nobody holds."
-    lock = folder / ".lock"
+    lock = folder / _mark
     try:
         if folder.is_symlink() or not lock.is_file() or (hasattr(os, "getuid") and folder.stat().st_uid != os.getuid()): return
         with FileLock(lock, timeout=0): shutil.rmtree(folder, ignore_errors=True)

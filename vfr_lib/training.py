@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
-from .clips import cache_folder
+from .clips import cache_folder, remove_inside
 from .core import VfrError, warn, write_whole
 from .datasets import open_image
 from .encoders import EncoderConfig, as_input, calibrate, encode_pairs, gains_by_bf16, save_encoder, to_pixels
@@ -194,7 +194,7 @@ def frozen_features(model, # a `DualEncoder`
     place = cache_folder("features") / f"{_fingerprint(model, data, bf16)}.safetensors" if keep else None
     if keep and place.is_file():
         try: found = load_file(place); found = found["images"], found["sentences"], found["owner"]
-        except Exception: place.unlink()   # damaged: made again
+        except Exception: remove_inside(cache_folder(), place)   # damaged: made again
     if team.from_first(lambda: found is not None): return found
     out = _shared_outputs(model, data, bf16, batch_size, progress, team)
     if keep:
