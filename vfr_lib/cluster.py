@@ -25,7 +25,7 @@ from .core import VfrError, warn, write_whole
 from .download import download, forget, is_link, public_link
 from .embedding import _encoded, _looked_at, _width, ahead
 from .frames import Sampler, iter_frames, probe
-from .library import Added, _plainly, _within, frame_rows, line_rows
+from .library import Added, _plainly, _within, file_stamp, frame_rows, line_rows
 from .serving import ServedEncoder, serve
 from .transcript import lines_of
 from .vectors import EMBEDDED, Encoder, EncoderConfig, to_squares
@@ -478,7 +478,7 @@ def _chunks(task, path, captions, job, notes):
     if task.number == task.of - 1:
         if task.plan: task.plan.report()
         lines, said = _within(*lines_of(path, captions), path, rows[-1][1])
-        more["closing"] = dict(duration=rows[-1][1], said=said, lines=lines, path=os.path.abspath(path))
+        more["closing"] = dict(duration=rows[-1][1], said=said, lines=lines, path=os.path.abspath(path), **file_stamp(path))
         if not count: more["poster"] = thumbs[len(thumbs) // 3]
     yield chunk(last=True, notes=notes, **more)
 

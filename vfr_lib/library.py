@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'PAUSE', 'SUFFIXES', 'kept_path', 'same_place', 'path_kept', 'LibraryVideo', 'new_key', 'frame_rows',
            'line_rows', 'video_rows', 'words_index', 'lines_with_words', 'is_one_of', 'identity_of', 'check_columns',
            'checked_about', 'check_videos', 'is_jpeg', 'picture_of', 'name_of', 'choose_encoder', 'chosen_encoder',
-           'Added', 'scan', 'check_frames', 'Fault', 'Checked', 'check_library', 'Library', 'build_index']
+           'Added', 'file_stamp', 'scan', 'check_frames', 'Fault', 'Checked', 'check_library', 'Library', 'build_index']
 
 # %% ../nbs/37_library.ipynb #d09f8fc5
 import hashlib, html, io, math, os, re, shlex, threading, time, uuid
@@ -625,7 +625,7 @@ def _titled(path):
     "What a video is called that has no other title: its file's name, without what is no letter."
     return re.sub("[\ud800-\udfff]", "\ufffd", os.fsencode(Path(path).stem).decode("utf-8", "replace"))
 
-def _stamp(path):
+def file_stamp(path):
     "The size and date of a file, as the videos table has them; empty where it is gone."
     try: s = os.stat(path)
     except (OSError, ValueError): return {}
@@ -689,7 +689,7 @@ class _Adder(_Sweeper):
         if link == item and (known := self._known(link=link)): return report.known(item, known["title"])
         _, path = open_video(item, lambda p: tell("download", p["bytes"], p["total"]), stop)
         if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
-        stamp, id = _stamp(path), file_digest(path, stop)[:32]
+        stamp, id = file_stamp(path), file_digest(path, stop)[:32]
         if known := self._known(id=id): return self._met_again(known, item, path, link, report)
         details = download(item, stop=stop) if link else None
         *_, frames = embed_stages(path, self.encoder, self.every, progress=lambda n, done, end: tell("frames", done, end), stop=stop, thumbs=True)
@@ -704,7 +704,7 @@ class _Adder(_Sweeper):
         "The same content again: if the file that is known holds it no longer, this one takes its place; captions that are new are read."
         here, more = str(Path(path).absolute()), ""
         moved = not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"])
-        new = _stamp(here) if moved or same_place(here, known["path"]) else {}
+        new = file_stamp(here) if moved or same_place(here, known["path"]) else {}
         if moved:
             title = _titled(here) if known["title"] == _titled(known["path"]) else known["title"]   # another one was given it
             more = ", which had been moved here" + (f" and was {known['title']!r}" if title != known["title"] else "")
@@ -901,7 +901,7 @@ class _Searcher(_Reader):
     def _look_for_changes(self, rows, keys):
         "Warn where the file of an answer is another one than when it was added."
         for r in (r for r in rows if r["key"] in keys and not r["link"] and r.get("size") is not None):
-            now = _stamp(r["path"])
+            now = file_stamp(r["path"])
             if now and (now["size"] != r["size"] or abs(now["modified"] - r["modified"]) > 2_000_000_000):   # some disks keep even seconds only
                 warn(f"{r['path']} was changed since it was added, the answers are of what it was: vfr add {shlex.quote(self.path)} {shlex.quote(r['path'])}")
 
