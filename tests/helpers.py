@@ -36,7 +36,7 @@ def four_films(folder):
     "Films of 20 to 50 seconds, every frame of its own, and captions beside one; returns the folder."
     from PIL import Image
     from skimage import data
-    from vfr_lib.clips import make_clip
+    from vfr_lib.media.synthetic import make_clip
     for k, picture in enumerate((data.coffee(), data.chelsea(), data.rocket(), data.astronaut())):
         make_clip(folder / f"film {k}.mp4", [(Image.fromarray(picture), 20 + 10 * k)], fps=4, size=(320, 180), options={"g": "8", "preset": "veryfast"})
     (folder / "film 0.srt").write_text("1\n00:00:01,000 --> 00:00:03,000\nGrind the beans.\n")
@@ -45,8 +45,8 @@ def four_films(folder):
 
 def fresh_cache(folder):
     "An empty cache folder, but for the choice of the fastest engine, which takes seconds to measure; returns it."
-    from vfr_lib.clips import cache_folder
-    from vfr_lib.serving import serve
+    from vfr_lib.cache import cache_folder
+    from vfr_lib.encoders.inference import serve
     serve().engine
     folder.mkdir(parents=True)
     if (known := cache_folder() / "engines.json").is_file(): shutil.copy(known, folder)   # PyTorch alone: nothing to choose

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 from helpers import command
-from vfr_lib.clips import brick_wall, make_clip, sample_clip
-from vfr_lib.download import PracticeServer
+from vfr_lib.media.download import PracticeServer
+from vfr_lib.media.synthetic import brick_wall, make_clip, sample_clip
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +161,6 @@ def test_reader_that_leaves_early_is_no_crash(walls):
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_encoders_of_others(vfr, walls, tmp_path, kind):
-    from vfr_lib.encoders import save_toy_clip
+    from vfr_lib.encoders.dual import save_toy_clip
     r = vfr("find", walls, "a red wall", "--encoder", save_toy_clip(tmp_path / kind, kind), "--json")
     assert r.returncode == 0 and json.loads(r.stdout) and r.stderr == "", r.stderr

@@ -8,10 +8,10 @@ import pytest
 from helpers import bin, command, four_films, fresh_cache
 from ray_nodes import QUICK, Nodes, _kill, can_hide
 
-from vfr_lib.clips import make_clip
-from vfr_lib.download import PracticeServer
-from vfr_lib.encoders import save_encoder, toy_encoder
-from vfr_lib.library import Library
+from vfr_lib.encoders.dual import save_encoder, toy_encoder
+from vfr_lib.library.library import Library
+from vfr_lib.media.download import PracticeServer
+from vfr_lib.media.synthetic import make_clip
 
 SITE = """
 import os, signal, sys, time
@@ -20,7 +20,7 @@ from importlib.machinery import PathFinder
 class Finder:
     @staticmethod
     def find_spec(name, path, target=None):
-        if name != "vfr_lib.embedding": return None
+        if name != "vfr_lib.search.embedding": return None
         spec = PathFinder.find_spec(name, path)
         execute = spec.loader.exec_module
         def exec_module(module):
@@ -77,7 +77,7 @@ def vfr(*args): return command(bin / "vfr", *args, env=environment)
 
 def sharing(lib, shelf, address):
     "A command that shares out even short films, enters what is whole at once, and prints the progress and then what was added."
-    return [sys.executable, "-c", "import sys; from vfr_lib.cluster import Cluster; from vfr_lib.library import Library\n"
+    return [sys.executable, "-c", "import sys; from vfr_lib.library.cluster import Cluster; from vfr_lib.library.library import Library\n"
             "print(Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0), progress=lambda *a: print(a, flush=True)))", lib, shelf, address]
 
 

@@ -4,9 +4,9 @@ import os, shutil, subprocess, sys
 import pytest
 from helpers import command, root
 
-ALONE = ("26_serving", "30_embedding", "36_bench", "38_search_bench", "40_monitor", "45_cluster", "46_scale_bench", "embedding", "frames", "pipeline", "startup")   # they measure, or use all cores anyway
-QUICK = ("00_core", "01_clips", "10_download", "11_frames", "12_transcript", "13_words", "19_vectors", "20_datasets", "22_loss", "23_metrics", "29_cache", "31_calibration", "32_moments", "33_query",
-         "34_export", "35_localisation", "37_library", "39_jobs", "41_player", "demo", "index")
+ALONE = ("26_inference", "30_embedding", "36_speed", "38_search", "40_monitor", "45_cluster", "46_scale", "embedding", "frames", "pipeline", "startup")   # they measure, or use all cores anyway
+QUICK = ("00_core", "02_synthetic", "10_download", "11_frames", "12_transcript", "29_words", "19_base", "20_datasets", "22_loss", "23_metrics", "01_cache", "31_calibration", "32_moments", "33_query",
+         "34_formats", "35_localisation", "37_library", "39_jobs", "41_player", "demo", "index")
 notebooks = sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 marked = [pytest.param(p, marks=[m for m, stems in ((pytest.mark.alone, ALONE), (pytest.mark.quick, QUICK)) if p.stem in stems]) for p in notebooks]
 
@@ -54,5 +54,5 @@ def test_import_leaves_the_heavy_ones_out():
 
 @pytest.mark.quick
 def test_package_uses_no_development_tools():
-    text = "\n".join(p.read_text() for p in (root / "vfr_lib").glob("*.py"))
+    text = "\n".join(p.read_text() for p in (root / "vfr_lib").rglob("*.py"))
     assert not any(f"import {m}" in text or f"from {m}" in text for m in ("fastcore", "nbdev", "execnb"))

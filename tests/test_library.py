@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from helpers import bin, four_films, fresh_cache
 
-from vfr_lib.clips import brick_wall, make_clip
 from vfr_lib.core import VfrError
-from vfr_lib.library import Library
+from vfr_lib.library.library import Library
+from vfr_lib.media.synthetic import brick_wall, make_clip
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_killed_twenty_times(shelf, tmp_path, record_property):
 
 TURNS = """
 import sys, time
-from vfr_lib.library import Library
+from vfr_lib.library.library import Library
 library = Library(sys.argv[1])
 for k in range(3):
     with library._leased(True, None):
@@ -220,9 +220,9 @@ def test_the_shell(shelf, tmp_path, vfr):
 
 def test_what_shows_nothing_is_no_answer_in_new_and_old_libraries(tmp_path):
     import lancedb
-    from vfr_lib.clips import brick_wall, make_clip
-    from vfr_lib.library import Library
-    from vfr_lib.query import Query
+    from vfr_lib.library.library import Library
+    from vfr_lib.media.synthetic import brick_wall, make_clip
+    from vfr_lib.search.query import Query
     for name, scenes in (("black", [("black", 3)]), ("both", [("black", 2), (brick_wall("red"), 2), ("white", 2)])): make_clip(tmp_path / f"{name}.mp4", scenes, camera=False)
     library = Library(tmp_path / "library")
     library.add(tmp_path / "black.mp4", tmp_path / "both.mp4")

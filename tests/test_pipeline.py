@@ -4,14 +4,14 @@ import json, os, signal, subprocess, sys, time
 import numpy as np
 import pytest
 from helpers import command
-from vfr_lib.bench import _repeat
-from vfr_lib.clips import brick_wall, make_clip
+from vfr_lib.bench.speed import _repeat
+from vfr_lib.media.synthetic import brick_wall, make_clip
 
 MEASURE = """
 import json, resource, sys
 import numpy as np
-from vfr_lib.embedding import embed_frames
-from vfr_lib.vectors import Encoder
+from vfr_lib.encoders.base import Encoder
+from vfr_lib.search.embedding import embed_frames
 class Mean(Encoder):
     name, dim = "mean", 512
     def _images(self, images): return [np.resize(np.asarray(i).mean((0, 1)) + 1, 512) for i in images]

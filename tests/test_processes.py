@@ -4,9 +4,9 @@ import json, os, socket, subprocess, sys, time
 import psutil, pytest, torch
 from safetensors.torch import load_file
 from vfr_lib.core import VfrError
-from vfr_lib.datasets import tiny_flickr8k
-from vfr_lib.encoders import save_encoder, toy_encoder
-from vfr_lib.training import BothHalves, Team, TrainConfig, _seeded, batch_loss, launched_team, temperature_of
+from vfr_lib.encoders.dual import save_encoder, toy_encoder
+from vfr_lib.train.datasets import tiny_flickr8k
+from vfr_lib.train.loop import BothHalves, Team, TrainConfig, _seeded, batch_loss, launched_team, temperature_of
 
 from helpers import bin, command, root
 from together import apart, batch, gradients, smooth, words
@@ -158,9 +158,9 @@ def test_what_only_the_second_process_meets_is_said_by_the_first(world):
 notebook = """
 import sys, torch
 from accelerate import debug_launcher, notebook_launcher
-from vfr_lib.datasets import flickr8k
-from vfr_lib.encoders import read_encoder, reconfigured
-from vfr_lib.training import TrainConfig, fit
+from vfr_lib.encoders.dual import read_encoder, reconfigured
+from vfr_lib.train.datasets import flickr8k
+from vfr_lib.train.loop import TrainConfig, fit
 world, out, port = sys.argv[1:]
 def together():
     config = TrainConfig(epochs=2, batch_size=3, head_epochs=1, crop=48, bf16=False, save_minutes=0., ema=0.5, feature_dropout=0.)
@@ -187,13 +187,13 @@ def test_without_accelerate_the_way_out_is_named(monkeypatch):
 
 
 def test_one_process_imports_nothing_of_it():
-    r = run(sys.executable, "-c", "import sys; from vfr_lib.training import launched_team; assert launched_team().count == 1; print('accelerate' in sys.modules)")
+    r = run(sys.executable, "-c", "import sys; from vfr_lib.train.loop import launched_team; assert launched_team().count == 1; print('accelerate' in sys.modules)")
     assert r.stdout == "False\n", r.stderr
 
 
 def test_more_processes_than_pictures_are_refused(world):
-    from vfr_lib.datasets import flickr8k
-    from vfr_lib.training import _check_fit
+    from vfr_lib.train.datasets import flickr8k
+    from vfr_lib.train.loop import _check_fit
     team, split = Team(), flickr8k(world / "tiny", "train")
     team.count = 3
     with pytest.raises(VfrError, match="3 processes cannot share 2 pictures"): _check_fit(toy_encoder(), split, split, TrainConfig(batch_size=2), None, False, team)

@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from vfr_lib.frames import frame_times, iter_frames
+from vfr_lib.media.frames import frame_times, iter_frames
 
 
 def full_decode(path):
@@ -48,7 +48,7 @@ def test_unusual_files_are_searched(vfr, data, name):
 
 
 def test_skipping_leaves_every_picture_as_a_full_decode_has_it(data):
-    from vfr_lib.frames import _among_all, _as_planned, _picture, _plan, _Unplanned, check_step
+    from vfr_lib.media.frames import _among_all, _as_planned, _picture, _plan, _Unplanned, check_step
     planned = []
     for path in sorted((data / "videos").iterdir()):
         if path.name == "empty.webm": continue
@@ -63,7 +63,7 @@ def test_skipping_leaves_every_picture_as_a_full_decode_has_it(data):
 def test_pieces_in_any_order_and_keyframes_are_the_frames_of_a_plain_reading(data):
     import numpy as np
     from vfr_lib.core import VfrError
-    from vfr_lib.frames import Sampler, frame_at, iter_frames
+    from vfr_lib.media.frames import Sampler, frame_at, iter_frames
     split = 0
     for path in sorted((data / "videos").iterdir()):
         if path.name in ("empty.webm", "corrupted.mp4"): continue

@@ -3,8 +3,8 @@ import json, sys
 from pathlib import Path
 
 import torch
-from vfr_lib.encoders import reconfigured, toy_encoder
-from vfr_lib.training import BothHalves, Team, TrainConfig, batch_gradients, launched_team, parameter_groups
+from vfr_lib.encoders.dual import reconfigured, toy_encoder
+from vfr_lib.train.loop import BothHalves, Team, TrainConfig, batch_gradients, launched_team, parameter_groups
 
 words = ("a", "wall", "red", "green", "blue", "yellow")
 

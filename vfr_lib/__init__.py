@@ -1,11 +1,27 @@
 "Type a sentence, see the moment. Names are fetched when they are first used, so that `import vfr_lib` stays light."
+import sys
+
 __version__ = "0.1.0"
 
-_where = {"find": "moments", "find_anytime": "moments", "find_moments": "moments", "Query": "query", "serve": "serving", "embed_frames": "embedding", "load_encoder": "encoders", "save_encoder": "encoders", "fit": "training", "evaluate": "evaluation",
-          "iter_frames": "frames", "frame_at": "frames", "probe": "frames", "to_html": "export", "to_csv": "export", "to_json": "export",
-          "to_chapters": "export", "auto_chapters": "export", "cut_clips": "export", "to_edl": "export", "to_fcp7": "export",
-          "Library": "library", "Cluster": "cluster", "demo": "demo", "Player": "player", "Monitor": "monitor",
-          "make_clip": "clips", "sample_clip": "clips", "Frame": "core", "Moment": "core", "Moments": "core", "VfrError": "core", "VfrWarning": "core"}
+_rooms = {
+    "core": "Frame Moment Moments VfrError VfrWarning",
+    "media.synthetic": "make_clip sample_clip",
+    "media.frames": "iter_frames frame_at probe",
+    "encoders.dual": "load_encoder save_encoder",
+    "encoders.inference": "serve",
+    "train.loop": "fit",
+    "train.evaluation": "evaluate",
+    "search.embedding": "embed_frames",
+    "search.moments": "find find_anytime find_moments",
+    "search.query": "Query",
+    "export.formats": "to_html to_csv to_json to_chapters auto_chapters cut_clips to_edl to_fcp7",
+    "library.library": "Library",
+    "library.cluster": "Cluster",
+    "ui.monitor": "Monitor",
+    "ui.player": "Player",
+    "ui.demo": "demo",
+}
+_where = {name: room for room, names in _rooms.items() for name in names.split()}
 __all__ = sorted(_where)
 
 def __getattr__(name):
@@ -16,3 +32,32 @@ def __getattr__(name):
     return value
 
 def __dir__(): return sorted([*globals(), *_where])
+
+# Modules as they were called when all lay in one folder: `vfr_lib.frames` is `vfr_lib.media.frames`, and nothing is loaded before it is asked for.
+_before = {"clips": "media.synthetic", "download": "media.download", "frames": "media.frames", "transcript": "media.transcript",
+           "foreign": "encoders.checks", "vectors": "encoders.base", "serving": "encoders.inference", "datasets": "train.datasets",
+           "loss": "train.loss", "metrics": "train.metrics", "training": "train.loop", "evaluation": "train.evaluation",
+           "words": "search.words", "embedding": "search.embedding", "calibration": "search.calibration", "moments": "search.moments",
+           "query": "search.query", "localisation": "train.localisation", "cluster": "library.cluster", "jobs": "ui.jobs",
+           "monitor": "ui.monitor", "player": "ui.player", "demo": "ui.demo", "search_bench": "bench.search",
+           "scale_bench": "bench.scale"}
+
+class _Before:
+    "Finds a module by the name that it had before."
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        from importlib.util import spec_from_loader
+        front, _, old = name.rpartition(".")
+        return spec_from_loader(name, _Before) if front == __name__ and old in _before else None
+
+    @staticmethod
+    def create_module(spec):
+        from importlib import import_module
+        module = import_module(f"{__name__}.{_before[spec.name.rpartition('.')[2]]}")
+        spec.loader_state = module.__spec__
+        return module
+
+    @staticmethod
+    def exec_module(module): module.__spec__ = module.__spec__.loader_state   # it keeps its new name
+
+sys.meta_path.insert(0, _Before)

@@ -11,7 +11,8 @@ import json, os, shlex, sys, time, warnings
 
 import click
 
-from .core import VfrError, VfrWarning, hms, home_path, opencv, p_text, parse_time, printable, size_text, writable_path
+from .core import VfrError, VfrWarning, hms, home_path, opencv, p_text, parse_time, printable, size_text
+from .core import writable_path
 
 # %% ../nbs/50_cli.ipynb #0e8f55e4
 class _Bar:
@@ -92,7 +93,7 @@ def _write(moments, out, query, files=None):
     "Write what the options ask for; `files` names those of links."
     if not any(out[k] for k in ("html", "csv", "chapters", "edl", "fcp7", "clips")): return
     from dataclasses import replace
-    from vfr_lib import export
+    from vfr_lib.export import formats as export
     if out["html"]: export.to_html(moments, out["html"], str(query))
     if out["csv"]: export.to_csv(moments, out["csv"])
     if out["chapters"]: export.to_chapters(moments, out["chapters"])
@@ -119,7 +120,7 @@ def _write(moments, out, query, files=None):
 @click.option("--no-cache", is_flag=True, help="Neither keep the video's vectors nor use kept ones.")
 def find(video, query, top, every, encoder, as_json, level, parts, without, later, within, images, engine, no_cache, said, **out):
     "Find the moments of VIDEO (a path, a link, or 'sample') that match QUERY."
-    from vfr_lib.moments import find_anytime
+    from vfr_lib.search.moments import find_anytime
     if os.path.isdir(os.path.join(video, "videos.lance")): raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} {shlex.quote(query or 'QUERY')}")
     _check_out(out)
     if engine: encoder = _engine(encoder, engine)
@@ -153,7 +154,7 @@ def _query(query, parts, without, later, within, images):
     if query is None and not images: raise click.UsageError("Missing argument 'QUERY'.")
     query = query or ""
     if not (parts or without or later or images): return query
-    from vfr_lib.query import Query
+    from vfr_lib.search.query import Query
     wanted = [Query(q) for q in [query] if q.strip()] + [Query.image(i) for i in images] + [Query(p) for p in parts]
     if not wanted: raise VfrError("there is nothing to look for: say what should be seen, --not and --then only add to it")
     whole = wanted[0]
@@ -164,7 +165,7 @@ def _query(query, parts, without, later, within, images):
 
 def _engine(encoder, engine):
     "The encoder with the engine that was asked for."
-    from vfr_lib.serving import ServedEncoder, serve
+    from vfr_lib.encoders.inference import ServedEncoder, serve
     served = serve(encoder, engine=engine)
     if not isinstance(served, ServedEncoder): raise VfrError(f"--engine is for encoders of vfr_lib, {encoder!r} is another: leave it out")
     return served
@@ -179,8 +180,8 @@ def _said(moments, query, top):
     "The moments, and first the captions beside or inside the video that hold all words of the query, each with the frame that fits best while it is said."
     from dataclasses import replace
     from vfr_lib.core import Moment
-    from vfr_lib.transcript import lines_of
-    from vfr_lib.words import asked, index_words, nearness
+    from vfr_lib.media.transcript import lines_of
+    from vfr_lib.search.words import asked, index_words, nearness
     if not isinstance(query, str): raise VfrError("--said is for a sentence: leave --said out, or --and, --not, --then and --image")
     lines, wanted = lines_of(moments.path)[0], asked(query)
     if not lines: click.echo("note: there are no captions beside this video or in it: --said found nothing to search", err=True)
@@ -206,7 +207,7 @@ def _said(moments, query, top):
 def add(lib, videos, every, encoder, no_wait, address, as_json):
     "Add videos to the library in the folder LIB: paths, links, folders, playlists. What is there already is skipped."
     from dataclasses import asdict
-    from vfr_lib.library import Library
+    from vfr_lib.library.library import Library
     bar = _Bar()
     try: report = Library(lib, encoder, None if every is None else _seconds(every)).add(*videos, progress=bar, wait=not no_wait, cluster=address)
     finally: bar.close()
@@ -227,7 +228,7 @@ def add(lib, videos, every, encoder, no_wait, address, as_json):
 @_exports
 def search(lib, query, top, only, level, no_speech, encoder, parts, without, later, within, images, as_json, **out):
     "Find the moments that match QUERY in all videos of the library LIB."
-    from vfr_lib.library import Library
+    from vfr_lib.library.library import Library
     _check_out(out)
     query = _query(query, parts, without, later, within, images)
     library = Library(lib, encoder, create=False)
@@ -241,7 +242,7 @@ def search(lib, query, top, only, level, no_speech, encoder, parts, without, lat
 def videos(lib, as_json):
     "List the videos of the library LIB."
     from dataclasses import asdict
-    from vfr_lib.library import Library
+    from vfr_lib.library.library import Library
     listed = Library(lib, create=False).videos
     if as_json: return click.echo(json.dumps([asdict(v) for v in listed], indent=1))
     rows = [[v.id[:12], hms(v.duration), str(v.frames), str(v.lines), f"{_plain(v.title)}  {_plain(v.link or v.path)}" + "  (the file is gone)" * v.missing] for v in listed]
@@ -252,7 +253,7 @@ def videos(lib, as_json):
 @click.option("--encoder", metavar="NAME", help="The encoder that made the library, see 'vfr search'.")
 def index(lib, encoder):
     "Index the library LIB on disk, for one that is larger than memory, and print what share of the truly best frames it finds."
-    from vfr_lib.library import Library, build_index
+    from vfr_lib.library.library import Library, build_index
     click.echo(json.dumps(build_index(Library(lib, encoder, create=False))))
 
 @app.command()
@@ -260,7 +261,7 @@ def index(lib, encoder):
 @click.argument("video")
 def remove(lib, video):
     "Take VIDEO (title, path, link or id) out of the library LIB; its file stays."
-    from vfr_lib.library import Library
+    from vfr_lib.library.library import Library
     Library(lib, create=False).remove(video)
 
 @app.command()
@@ -269,7 +270,7 @@ def remove(lib, video):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array of seconds.")
 def frames(video, every, as_json):
     "List the times of the frames of VIDEO that a search looks at."
-    from vfr_lib.frames import check_step, frame_times, open_video
+    from vfr_lib.media.frames import check_step, frame_times, open_video
     check_step(_seconds(every))
     bar = _Bar()
     try: path = open_video(video, lambda p: bar("download", p["bytes"], p["total"]))[1]
@@ -281,7 +282,7 @@ def frames(video, every, as_json):
 @click.argument("out", metavar="OUT.mp4")
 def sample(out):
     "Write the embedded sample, a clip of 25 seconds with five scenes, to OUT.mp4."
-    from vfr_lib.clips import sample_clip
+    from vfr_lib.media.synthetic import sample_clip
     click.echo(sample_clip(out))
 
 # %% ../nbs/50_cli.ipynb #56c27d00
@@ -291,7 +292,7 @@ def sample(out):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: videos, faults, repaired.")
 def check(lib, repair, as_json):
     "See whether all videos of the library LIB are whole. Exit status 1 where they are not, and were not repaired."
-    from vfr_lib.library import Library
+    from vfr_lib.library.library import Library
     found = Library(lib, create=False).check(repair)
     faults = [dict(where=f.where, what=f.what, cure=f.cure) for f in found.faults]
     if as_json: click.echo(json.dumps(dict(videos=found.videos, faults=faults, repaired=found.repaired), indent=1))
@@ -305,8 +306,7 @@ def check(lib, repair, as_json):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def cache(kinds, clear, as_json):
     "Show what the cache folder holds, or clear it. KINDS: vectors, videos, features, hashes, digests, copies, bench, other."
-    from vfr_lib.cache import KINDS, cache_limit, cache_usage, clear_cache
-    from vfr_lib.clips import cache_folder
+    from vfr_lib.cache import KINDS, cache_folder, cache_limit, cache_usage, clear_cache
     if kinds and not clear: raise VfrError("KINDS are for --clear: 'vfr cache' shows everything")
     usage = clear_cache(kinds) if clear else cache_usage()
     if as_json: return click.echo(json.dumps({k: dict(files=n, bytes=size) for k, (n, size) in usage.items()}))
@@ -325,20 +325,20 @@ def bench(video, quick, searching, scaling, sharing, as_json):
     "Measure this machine against the usual ways, side by side, on VIDEO or on clips made for it. Ratios of processor time; all answers are checked first."
     say = (lambda text: click.echo(f"measuring {text} ...", err=True)) if sys.stderr.isatty() else lambda text: None
     if searching:
-        from vfr_lib.search_bench import bench_search
+        from vfr_lib.bench.search import bench_search
         rows = bench_search((1_000, 10_000, 100_000) if quick else (1_000, 10_000, 100_000, 1_000_000), say=say)
         return click.echo(json.dumps(rows) if as_json else _table([[f"{r['frames']:,}", *(f"{r[k]:.2f}" for k in ("read_ms", "scan_ms", "scan_ratio", "search_ms", "lancedb_ms")), ""] for r in rows], ["frames", "read ms", "scan ms", "ratio", "search ms", "LanceDB ms", ""]))
     if scaling:
-        from vfr_lib.scale_bench import bench_scale, scale_tables
+        from vfr_lib.bench.scale import bench_scale, scale_tables
         slopes = bench_scale(quick, say)
         return click.echo(json.dumps(slopes) if as_json else "\n\n".join(f"{name}\n{_table(rows, heads)}" for name, heads, rows in scale_tables(slopes)))
     if sharing:
-        from vfr_lib.bench import bench_clip
-        from vfr_lib.scale_bench import ray_costs
+        from vfr_lib.bench.scale import ray_costs
+        from vfr_lib.bench.speed import bench_clip
         rows = ray_costs(bench_clip(360, 60), (2, 6) if quick else (6, 24), say=say)
         return click.echo(json.dumps(rows) if as_json else _table([[*map(str, r.values()), ""] for r in rows], [*rows[0], ""]))
-    from vfr_lib.bench import bench
-    from vfr_lib.frames import open_video
+    from vfr_lib.bench.speed import bench
+    from vfr_lib.media.frames import open_video
     if video: video = open_video(video)[1]
     figures = bench(video, quick, say)
     click.echo(json.dumps(figures) if as_json else "\n".join(f"{k:28} {v}" for k, v in figures.items()))
@@ -358,14 +358,14 @@ def evaluate(dataset, root, split, encoder, in_batch, pictures, engine, as_json)
 
     'moments' builds clips from Flickr8k's photographs in ROOT and measures how far off the times are that a sentence gets.
     """
-    from vfr_lib import datasets, evaluation
+    from vfr_lib.train import datasets, evaluation
     read = datasets.flickr8k if dataset == "moments" else getattr(datasets, dataset)
     data, seen = read(root, split or ("1k-A" if dataset == "msrvtt" else "test")), sys.stderr.isatty()
     if in_batch and dataset in ("msrvtt", "moments"): raise VfrError(f"--in-batch is for data of pictures, not for {dataset}")
     if pictures and not in_batch: raise VfrError("--pictures is for --in-batch: a full gallery takes all pictures")
     if engine: encoder = _engine(encoder, engine)
     if dataset == "moments":
-        from vfr_lib.localisation import locate
+        from vfr_lib.train.localisation import locate
         report = locate(data, encoder, progress=seen)
     elif in_batch: report = evaluation.in_batch_report(data, encoder, in_batch, pictures, progress=seen)
     else: report = evaluation.evaluate(data, encoder, progress=seen, train=_training_split(read, root, data))
@@ -395,7 +395,8 @@ def _training_split(read, root, data):
 def train(dataset, root, out, image_weights, text_weights, start, extra_captions, resume, settings, store):
     "Train an encoder on the train split of DATASET in folder ROOT, watching its dev split."
     import torch
-    from vfr_lib import datasets, encoders, training
+    from vfr_lib.encoders import dual as encoders
+    from vfr_lib.train import datasets, loop as training
     config, shape = training.read_settings(settings)
     read, team = getattr(datasets, dataset), training.launched_team()
     with team.together():
@@ -419,13 +420,13 @@ def train(dataset, root, out, image_weights, text_weights, start, extra_captions
 @click.option("--split", default="dev", show_default=True, help="Pictures that the encoder has not learned from.")
 def calibrate(dataset, root, encoder, split):
     "Keep a background beside the encoder in DIR, so that searches with it can say how sure they are."
-    from vfr_lib import datasets
+    from vfr_lib.train import datasets
     click.echo(_background(encoder, getattr(datasets, dataset)(root, split)))
 
 def _background(folder, data):
     "Write the background of the encoder in a folder; returns the file's path."
-    from vfr_lib.calibration import make_background, save_background
-    from vfr_lib.serving import ServedEncoder
+    from vfr_lib.encoders.inference import ServedEncoder
+    from vfr_lib.search.calibration import make_background, save_background
     served = ServedEncoder(folder, engine="torch")
     return save_background(make_background(served, data), served, f"{data.name} {data.split}: {data.source}")
 
@@ -437,7 +438,7 @@ def demo(alone, args):
 
     ARGS, after --, go to the server, e.g. vfr demo -- --no-browser --port 9000
     """
-    from vfr_lib.demo import launch
+    from vfr_lib.ui.demo import launch
     raise SystemExit(launch(alone, args))
 
 # %% ../nbs/50_cli.ipynb #e41d4c6e

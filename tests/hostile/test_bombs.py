@@ -16,9 +16,9 @@ except VfrError as e: said = str(e)
 most = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))   # getrusage counts whoever started it, too
 print(int(most.split()[1]) >> 10, " ".join(str(said).split())[:300])
 """
-CAPTIONS = "from vfr_lib.transcript import read_transcript; said = len(read_transcript(sys.argv[1]))"
-FILM = "from vfr_lib.frames import iter_frames; said = len(list(iter_frames(sys.argv[1])))"
-QUERY = "from vfr_lib.query import Query; said = Query.image(sys.argv[1])"
+CAPTIONS = "from vfr_lib.media.transcript import read_transcript; said = len(read_transcript(sys.argv[1]))"
+FILM = "from vfr_lib.media.frames import iter_frames; said = len(list(iter_frames(sys.argv[1])))"
+QUERY = "from vfr_lib.search.query import Query; said = Query.image(sys.argv[1])"
 
 
 def png(path, side=30000):

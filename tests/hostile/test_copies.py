@@ -3,9 +3,9 @@ import os, signal, subprocess, sys, time
 from pathlib import Path
 
 import pytest
-from vfr_lib.download import ffmpeg
+from vfr_lib.media.download import ffmpeg
 
-begin = """import sys, time; from vfr_lib.player import Player
+begin = """import sys, time; from vfr_lib.ui.player import Player
 p = Player(sys.argv[1], lines=[]); p._start_copy()
 while not p.job.said.get("done") and not p.job.over: time.sleep(0.02); p.job.wait(0)
 print("copying", p.job.over, flush=True); """
@@ -46,5 +46,5 @@ def test_nothing_stays_of_a_copy_that_is_cut_off(film, tmp_path, end, signum):
         said = subprocess.run([sys.executable, "-c", "from vfr_lib.cache import cache_usage; print(cache_usage()['copies'][0])"], env=env, capture_output=True, text=True).stdout
         assert said == "1\n"   # `vfr cache` shows it
     if signum == signal.SIGKILL:
-        subprocess.run([sys.executable, "-c", "import sys; from vfr_lib.player import Player; Player(sys.argv[1], lines=[])", film], env=env, check=True)
+        subprocess.run([sys.executable, "-c", "import sys; from vfr_lib.ui.player import Player; Player(sys.argv[1], lines=[])", film], env=env, check=True)
         assert not list((tmp_path / "copies").iterdir())

@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings, strategies as st
 from vfr_lib.core import VfrError
-from vfr_lib.encoders import load_encoder, save_encoder, save_toy_clip, toy_encoder
-from vfr_lib.serving import serve
+from vfr_lib.encoders.dual import load_encoder, save_encoder, save_toy_clip, toy_encoder
+from vfr_lib.encoders.inference import serve
 
 def seeded(examples): return settings(max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 ODD = st.sampled_from([0, -1, 3, 10 ** 6, 10 ** 9, 10 ** 30, 1.5, "224", "x", None, True, [], [1], {}, {"a": 1}, float("nan"), float("inf"), 1e308, [0, 0, 0], [float("nan")] * 3, [[1] * 3] * 3, "\x1b[31m", "../..", "a" * 10_000])

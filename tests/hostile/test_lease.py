@@ -5,11 +5,11 @@ import numpy as np
 import psutil
 import pytest
 
-from vfr_lib import library as house
 from vfr_lib.core import VfrError
-from vfr_lib.embedding import FrameVectors
-from vfr_lib.library import Library
-from vfr_lib.transcript import Line
+from vfr_lib.library import library as house
+from vfr_lib.library.library import Library
+from vfr_lib.media.transcript import Line
+from vfr_lib.search.embedding import FrameVectors
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no process can be paused there")
 FRAMES = 5
@@ -75,7 +75,7 @@ def test_twenty_writers_killed_or_paused(tmp_path, monkeypatch):
     monkeypatch.setattr(house._Turn, "_lease", 0.5)
     monkeypatch.setattr(house._Turn, "_settled", 0.05)
     processes, uri, rng, lost, caught = multiprocessing.get_context("forkserver"), f"file://{tmp_path}/lib", random.Random(3), 0, 0
-    processes.set_forkserver_preload(["vfr_lib.library", "vfr_lib.serving"])
+    processes.set_forkserver_preload(["vfr_lib.library.library", "vfr_lib.encoders.inference"])
     write(Library(uri), 1000)
     expected = {1000}
     for k in range(20):

@@ -10,10 +10,10 @@ from PIL import Image
 from skimage import data
 
 from vfr_lib.cli import main
-from vfr_lib.clips import make_clip
 from vfr_lib.core import VfrError
-from vfr_lib.export import to_html
-from vfr_lib.library import FORMAT, Library
+from vfr_lib.export.formats import to_html
+from vfr_lib.library.library import FORMAT, Library
+from vfr_lib.media.synthetic import make_clip
 
 QUOTE = "x' OR '1'='1"
 TEXTS = [None, "", QUOTE, '"; --', "\x1b[31m<script>alert(1)</script>", "../../../etc/passwd", "/dev/zero", "FIFO", "\0", "javascript:alert(1)", "x" * 3_000_000, "\u202egnp.exe"]

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import bin, command
-from vfr_lib.clips import make_clip
 from vfr_lib.core import VfrError
-from vfr_lib.download import download, public_link
+from vfr_lib.media.download import download, public_link
+from vfr_lib.media.synthetic import make_clip
 
 sys.path.insert(0, str(Path(__file__).parent))
 from server import WAYS, HostileServer, bomb
@@ -25,7 +25,7 @@ FILMS = {"negative-length", "worded-length", "huge-length", "endless-film", "dri
 
 CLIENT = """
 import json, sys, threading, time
-import psutil, vfr_lib.download as d
+import psutil, vfr_lib.media.download as d
 from vfr_lib.core import VfrError
 d.PATIENCE, me, peak = 4, psutil.Process(), [0]
 def watch():

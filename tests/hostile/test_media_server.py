@@ -3,7 +3,7 @@ import os, socket, threading, time
 from urllib.parse import urlsplit
 
 import pytest
-from vfr_lib.player import MediaServer
+from vfr_lib.ui.player import MediaServer
 
 data = bytes(range(256)) * 40
 

@@ -59,8 +59,8 @@ def planted(victim, link, path):
 def test_a_planted_download_leads_nowhere(victim, path):
     from vfr_lib.cache import clear_cache
     from vfr_lib.core import VfrError
-    from vfr_lib.download import forget
-    from vfr_lib.frames import open_video
+    from vfr_lib.media.download import forget
+    from vfr_lib.media.frames import open_video
     link = "http://127.0.0.1:1/film.mp4"
     home = planted(victim, link, path.format(victim) if isinstance(path, str) else path)
     (home / "away").symlink_to(victim)

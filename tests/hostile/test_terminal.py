@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from vfr_lib.clips import make_clip
+from vfr_lib.media.synthetic import make_clip
 
 
 @pytest.mark.parametrize("setting", [dict(LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0"), dict(PYTHONIOENCODING="ascii"), dict(PYTHONIOENCODING="latin-1")], ids=str)

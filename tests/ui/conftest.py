@@ -3,8 +3,8 @@ import contextlib, json, os, re, shutil, signal, socket, subprocess, sys, time, 
 from pathlib import Path
 
 import pytest
-from vfr_lib.clips import brick_wall, make_clip
-from vfr_lib.download import PracticeServer
+from vfr_lib.media.download import PracticeServer
+from vfr_lib.media.synthetic import brick_wall, make_clip
 
 chromium = os.environ.get("UI_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio"]
@@ -37,7 +37,7 @@ def videos(tmp_path_factory):
 def site(videos):
     "The same folder behind HTTP, with a page and a playlist."
     (videos / "page.html").write_text('<!doctype html><title>Three walls</title><video src="walls.mp4"><track kind="subtitles" srclang="en" src="walls.vtt"></video>')
-    from vfr_lib.download import ffmpeg
+    from vfr_lib.media.download import ffmpeg
     subprocess.run([ffmpeg(), "-v", "error", "-y", "-i", videos / "walls.mp4", "-c", "copy", "-f", "hls", "-hls_time", "2", "-hls_list_size", "0", videos / "list.m3u8"], check=True)
     with PracticeServer(videos) as server: yield server
 

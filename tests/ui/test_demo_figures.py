@@ -35,7 +35,7 @@ def test_first_frames_of_the_sample(browser, lab, videos):
 
 
 def test_a_file_of_500_megabytes(browser, lab, videos, data):
-    from vfr_lib.download import ffmpeg
+    from vfr_lib.media.download import ffmpeg
     big, source = videos / "big.mp4", data / "videos/car-detection.mp4"
     loops = 500_000_000 // source.stat().st_size
     subprocess.run([ffmpeg(), "-v", "error", "-y", "-stream_loop", str(loops), "-i", source, "-c", "copy", big], check=True)

@@ -1,8 +1,8 @@
 "`Frame.timestamp` is what a browser shows, `Frame.time` is the same minus the file's start: checked against Chromium, frame by frame."
 import pytest
-from vfr_lib.clips import make_clip
-from vfr_lib.download import PracticeServer
-from vfr_lib.frames import iter_frames
+from vfr_lib.media.download import PracticeServer
+from vfr_lib.media.frames import iter_frames
+from vfr_lib.media.synthetic import make_clip
 
 show = """async ([t]) => {
   const v = document.querySelector("video");

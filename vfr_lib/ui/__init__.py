@@ -1,0 +1,1 @@
+"The player, the demo and what they need in a notebook."
