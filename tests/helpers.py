@@ -46,8 +46,8 @@ def four_films(folder):
 def fresh_cache(folder):
     "An empty cache folder, but for the choice of the fastest engine, which takes seconds to measure; returns it."
     from vfr_lib.cache import cache_folder
-    from vfr_lib.encoders.inference import serve
-    serve().engine
+    from vfr_lib.encoders.inference import load_for_inference
+    load_for_inference().engine
     folder.mkdir(parents=True)
     if (known := cache_folder() / "engines.json").is_file(): shutil.copy(known, folder)   # PyTorch alone: nothing to choose
     return folder

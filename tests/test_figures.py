@@ -16,10 +16,10 @@ def test_readme_and_card_agree():
 
 def test_results_are_of_this_model_and_say_what_readme_says():
     from vfr_lib.encoders.dual import load_encoder
-    from vfr_lib.encoders.inference import serve
+    from vfr_lib.encoders.inference import load_for_inference
     from vfr_lib.train.evaluation import weights_digest
     results = {p.stem: json.loads(p.read_text()) for p in (root / "nbs/benchmarks/results").glob("*.json")}
-    whole, served = weights_digest(load_encoder()), serve().digest[:12]   # both speak of the same weights
+    whole, served = weights_digest(load_encoder()), load_for_inference().digest[:12]   # both speak of the same weights
     of = {n: r["weights"] for n, r in results.items() if "weights" in r}
     assert set(of.values()) <= {whole, served} and {n for n, w in of.items() if w == whole} == {"flickr8k_test", "flickr8k_train_in_batch"} and len(of) == 7
     for name, key in (("text to image", "t2i"), ("image to text", "i2t")):

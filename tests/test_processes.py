@@ -6,7 +6,8 @@ from safetensors.torch import load_file
 from vfr_lib.core import VfrError
 from vfr_lib.encoders.dual import save_encoder, toy_encoder
 from vfr_lib.train.datasets import tiny_flickr8k
-from vfr_lib.train.loop import BothHalves, Team, TrainConfig, _seeded, batch_loss, launched_team, temperature_of
+from vfr_lib.train.loop import BothHalves, ProcessGroup, TrainConfig, _seeded, batch_loss, launched_group
+from vfr_lib.train.loop import temperature_of
 
 from helpers import bin, command, root
 from together import apart, batch, gradients, smooth, words
@@ -64,14 +65,14 @@ def test_pieces_have_the_gradients_of_their_chunked_forward_pass_with_dropout(on
     torch.manual_seed(0)
     model, config = smooth(toy_encoder(words, image_dropout=0.3, text_dropout=0.3)).train(), TrainConfig(micro_batch=2, token_dropout=0.3, bf16=False)
     both, (pixels, texts) = BothHalves(model, config), batch(5)
-    found = gradients(model, both, config, 5, Team())
+    found = gradients(model, both, config, 5, ProcessGroup())
     model.zero_grad()
     _seeded(config.seed, "step", 3)
     rows = torch.cat([both(pixels[i:i + 2], texts[i:i + 2])[0] for i in (0, 2, 4)])
     loss = batch_loss(rows[:, 0], rows[:, 1:].unbind(1), temperature_of(model, config), config)
     loss.backward()
     assert apart(found, dict(loss=loss.detach()) | {k: p.grad for k, p in model.named_parameters()}) < 1e-4
-    other = gradients(model, both, config, 5, Team(), step=4)
+    other = gradients(model, both, config, 5, ProcessGroup(), step=4)
     assert apart(other, found) > 1e-2, "dropout did nothing"
 
 
@@ -178,22 +179,22 @@ def test_notebook_launcher(world):
 @pytest.mark.parametrize("kind", ["FSDP", "DEEPSPEED"])
 def test_other_kinds_of_launch_are_refused(monkeypatch, kind):
     monkeypatch.setenv("WORLD_SIZE", "2"); monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "true")
-    with pytest.raises(VfrError, match="--multi_gpu"): launched_team()
+    with pytest.raises(VfrError, match="--multi_gpu"): launched_group()
 
 
 def test_without_accelerate_the_way_out_is_named(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2"); monkeypatch.setitem(sys.modules, "accelerate", None)
-    with pytest.raises(VfrError, match="vfr_lib\\[scale\\]"): launched_team()
+    with pytest.raises(VfrError, match="vfr_lib\\[scale\\]"): launched_group()
 
 
 def test_one_process_imports_nothing_of_it():
-    r = run(sys.executable, "-c", "import sys; from vfr_lib.train.loop import launched_team; assert launched_team().count == 1; print('accelerate' in sys.modules)")
+    r = run(sys.executable, "-c", "import sys; from vfr_lib.train.loop import launched_group; assert launched_group().count == 1; print('accelerate' in sys.modules)")
     assert r.stdout == "False\n", r.stderr
 
 
 def test_more_processes_than_pictures_are_refused(world):
     from vfr_lib.train.datasets import flickr8k
     from vfr_lib.train.loop import _check_fit
-    team, split = Team(), flickr8k(world / "tiny", "train")
-    team.count = 3
-    with pytest.raises(VfrError, match="3 processes cannot share 2 pictures"): _check_fit(toy_encoder(), split, split, TrainConfig(batch_size=2), None, False, team)
+    group, split = ProcessGroup(), flickr8k(world / "tiny", "train")
+    group.count = 3
+    with pytest.raises(VfrError, match="3 processes cannot share 2 pictures"): _check_fit(toy_encoder(), split, split, TrainConfig(batch_size=2), None, False, group)

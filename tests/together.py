@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from vfr_lib.encoders.dual import reconfigured, toy_encoder
-from vfr_lib.train.loop import BothHalves, Team, TrainConfig, batch_gradients, launched_team, parameter_groups
+from vfr_lib.train.loop import BothHalves, ProcessGroup, TrainConfig, batch_gradients, launched_group, parameter_groups
 
 words = ("a", "wall", "red", "green", "blue", "yellow")
 
@@ -22,11 +22,11 @@ def batch(n):
     return pixels, [[f"a {words[2 + i % 4]} wall", " ".join(words[:1 + i])] for i in range(n)]
 
 
-def gradients(model, both, config, n, team, step=3):
+def gradients(model, both, config, n, group, step=3):
     "Loss and gradients of a batch of `n`, on the processor."
-    pixels, texts = (team.shares(x)[team.rank] for x in batch(n))
+    pixels, texts = (group.shards(x)[group.rank] for x in batch(n))
     model.zero_grad()
-    loss = batch_gradients(both, pixels, texts, config, step, team, [len(s) for s in team.shares(range(n))])
+    loss = batch_gradients(both, pixels, texts, config, step, group, [len(s) for s in group.shards(range(n))])
     return dict(loss=loss) | {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad}
 
 
@@ -38,7 +38,7 @@ def apart(a, b):
 
 
 def main(folder):
-    team, errors = launched_team(), {}
+    group, errors = launched_group(), {}
     torch.manual_seed(0)
     model = smooth(reconfigured(toy_encoder(words)))   # no dropout: it stays in `eval`
     for temperature, stages in ((None, 1), (0.2, 5)):   # most of the image half stands still in one of them
@@ -46,15 +46,15 @@ def main(folder):
         learning = {id(p) for g in parameter_groups(model, TrainConfig(**start)) for p in g["params"]}
         for p in model.parameters(): p.requires_grad_(id(p) in learning)
         both, kinds = BothHalves(model, TrainConfig(**start)), [(loss, n) for loss in ("infonce", "soft") for n in (4, 5)]
-        alone = {(loss, n): gradients(model, both, TrainConfig(**start, loss=loss), n, Team()) for loss, n in kinds}
-        both = team.accelerator.prepare_model(both)
+        alone = {(loss, n): gradients(model, both, TrainConfig(**start, loss=loss), n, ProcessGroup()) for loss, n in kinds}
+        both = group.accelerator.prepare_model(both)
         for loss, n in kinds:
             for micro_batch in (0, n - 3):   # at once; one by one, or two at a time where one process has two pictures and the other three
-                found = gradients(model, both, TrainConfig(**start, loss=loss, micro_batch=micro_batch), n, team)
+                found = gradients(model, both, TrainConfig(**start, loss=loss, micro_batch=micro_batch), n, group)
                 errors[f"{loss} {temperature} {n} {micro_batch > 0}"] = dict(
                     gradients=apart(found, alone[loss, n]), names=sorted(found), loss=abs(found["loss"] / alone[loss, n]["loss"] - 1).item())
-        del both; team.accelerator.free_memory()
-    (Path(folder) / f"{team.rank}.json").write_text(json.dumps(errors))
+        del both; group.accelerator.free_memory()
+    (Path(folder) / f"{group.rank}.json").write_text(json.dumps(errors))
 
 
 if __name__ == "__main__": main(sys.argv[1])

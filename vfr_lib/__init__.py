@@ -8,7 +8,7 @@ _rooms = {
     "media.synthetic": "make_clip sample_clip",
     "media.frames": "iter_frames frame_at probe",
     "encoders.dual": "load_encoder save_encoder",
-    "encoders.inference": "serve",
+    "encoders.inference": "load_for_inference",
     "train.loop": "fit",
     "train.evaluation": "evaluate",
     "search.embedding": "embed_frames",
@@ -24,8 +24,14 @@ _rooms = {
 _where = {name: room for room, names in _rooms.items() for name in names.split()}
 __all__ = sorted(_where)
 
+_renamed = {"serve": "load_for_inference"}   # what was called otherwise before
+
 def __getattr__(name):
     from importlib import import_module
+    if name in _renamed:
+        import warnings
+        warnings.warn(f"vfr_lib.{name} is called {_renamed[name]} now", DeprecationWarning, stacklevel=2)
+        name = _renamed[name]
     if name not in _where: raise AttributeError(f"module 'vfr_lib' has no attribute {name!r}")
     value = getattr(import_module(f"vfr_lib.{_where[name]}"), name)
     globals()[name] = value

@@ -128,7 +128,7 @@ def find(video, query, top, every, encoder, as_json, level, parts, without, late
     bar, first = _Bar(), True
     try:
         for moments in find_anytime(video, query, top, _seconds(every), encoder, out["html"] is not None, bar, cache=not no_cache, early=not as_json, level=level):
-            if moments.share < 1 and first:
+            if moments.fraction < 1 and first:
                 click.echo("first look: " + ", ".join(f"{hms(m.time)} ({m.score:.2f})" for m in moments), err=True)
                 first = False
     finally: bar.close()
@@ -144,7 +144,7 @@ def _say(moments, as_json, place, guesses=1):
     if not moments.convincing: click.echo(f"nothing convincing in {place}" + (f" ({p_text(moments[0].p_value)}, above the level {moments.level:g})" if moments and moments[0].p_value is not None else "") + f"; the best guess{'es' * (guesses > 1)}:")
     shown = moments if moments.convincing else moments[:guesses]
     sure = any(m.p_value is not None for m in shown)
-    where = lambda m: f"{_plain(m.title)}  {m.evidence}  {_plain(m.video)}" if m.title else _plain(m.video) + (f"  {m.evidence}: {_plain(m.said)}" if m.said else "")
+    where = lambda m: f"{_plain(m.title)}  {m.evidence}  {_plain(m.video)}" if m.title else _plain(m.video) + (f"  {m.evidence}: {_plain(m.text)}" if m.text else "")
     rows = [[str(i), hms(m.start, 2), hms(m.time, 2), hms(m.end, 2), f"{m.score:.3f}", *([p_text(m.p_value).removeprefix("p ") if m.p_value is not None else "-"] if sure else []), where(m)]
             for i, m in enumerate(shown, 1)]
     click.echo(_table(rows, ["rank", "start", "best", "end", "score", *(["p"] if sure else []), "video" if any(m.title for m in shown) else "file"]))
@@ -165,9 +165,9 @@ def _query(query, parts, without, later, within, images):
 
 def _engine(encoder, engine):
     "The encoder with the engine that was asked for."
-    from vfr_lib.encoders.inference import ServedEncoder, serve
-    served = serve(encoder, engine=engine)
-    if not isinstance(served, ServedEncoder): raise VfrError(f"--engine is for encoders of vfr_lib, {encoder!r} is another: leave it out")
+    from vfr_lib.encoders.inference import InferenceEncoder, load_for_inference
+    served = load_for_inference(encoder, engine=engine)
+    if not isinstance(served, InferenceEncoder): raise VfrError(f"--engine is for encoders of vfr_lib, {encoder!r} is another: leave it out")
     return served
 
 def _seconds(text):
@@ -192,7 +192,7 @@ def _said(moments, query, top):
         during = [i for i, t in enumerate(moments.times) if l.start <= t < l.end] or [min(range(len(moments.times)), key=lambda i: abs(moments.times[i] - l.start))]
         best = max(during, key=lambda i: moments.scores[i])
         seen = any(m.start < l.end and l.start < m.end and m.p_value is not None and m.p_value <= moments.level for m in moments)
-        found.append(Moment(moments[0].video if moments else moments.path, l.start, l.end, max(l.start, float(moments.times[best])), float(moments.scores[best]), evidence="both" if seen else "said", said=l.text))
+        found.append(Moment(moments[0].video if moments else moments.path, l.start, l.end, max(l.start, float(moments.times[best])), float(moments.scores[best]), evidence="both" if seen else "said", text=l.text))
     moments[:] = [*found, *moments][:top]
 
 # %% ../nbs/50_cli.ipynb #83ba39c8
@@ -232,7 +232,7 @@ def search(lib, query, top, only, level, no_speech, encoder, parts, without, lat
     _check_out(out)
     query = _query(query, parts, without, later, within, images)
     library = Library(lib, encoder, create=False)
-    moments = library.search(query, top, list(only) or None, level, said=not no_speech, pictures=out["html"] is not None)
+    moments = library.search(query, top, list(only) or None, level, speech=not no_speech, pictures=out["html"] is not None)
     _say(moments, as_json, "this library", top)
     _write(moments, out, query, {v.link: v.path for v in library.videos if v.link and not v.missing})
 
@@ -365,8 +365,8 @@ def evaluate(dataset, root, split, encoder, in_batch, pictures, engine, as_json)
     if pictures and not in_batch: raise VfrError("--pictures is for --in-batch: a full gallery takes all pictures")
     if engine: encoder = _engine(encoder, engine)
     if dataset == "moments":
-        from vfr_lib.train.localisation import locate
-        report = locate(data, encoder, progress=seen)
+        from vfr_lib.train.localisation import evaluate_localisation
+        report = evaluate_localisation(data, encoder, progress=seen)
     elif in_batch: report = evaluation.in_batch_report(data, encoder, in_batch, pictures, progress=seen)
     else: report = evaluation.evaluate(data, encoder, progress=seen, train=_training_split(read, root, data))
     click.echo(report.to_json() if as_json else report._repr_markdown_())
@@ -398,15 +398,15 @@ def train(dataset, root, out, image_weights, text_weights, start, extra_captions
     from vfr_lib.encoders import dual as encoders
     from vfr_lib.train import datasets, loop as training
     config, shape = training.read_settings(settings)
-    read, team = getattr(datasets, dataset), training.launched_team()
-    with team.together():
+    read, group = getattr(datasets, dataset), training.launched_group()
+    with group.together():
         train, dev = read(root, "train", extra_captions), read(root, "dev")
         torch.manual_seed(config.seed)
         name = os.path.basename(os.path.abspath(out))
         if start: model = encoders.reconfigured(encoders.load_encoder(start), name, **shape)
         else: model = encoders.build_encoder(image_weights, text_weights, name=name, **shape)
     history = training.fit(model, train, dev, config, out, resume)
-    if not team.first: return
+    if not group.is_main: return
     saved = encoders.save_encoder(model, os.path.join(out, "encoder"), store)
     if len(dev) >= 100: _background(saved, dev)
     click.echo(saved)
@@ -425,10 +425,10 @@ def calibrate(dataset, root, encoder, split):
 
 def _background(folder, data):
     "Write the background of the encoder in a folder; returns the file's path."
-    from vfr_lib.encoders.inference import ServedEncoder
-    from vfr_lib.search.calibration import make_background, save_background
-    served = ServedEncoder(folder, engine="torch")
-    return save_background(make_background(served, data), served, f"{data.name} {data.split}: {data.source}")
+    from vfr_lib.encoders.inference import InferenceEncoder
+    from vfr_lib.search.calibration import make_reference_set, save_reference_set
+    served = InferenceEncoder(folder, engine="torch")
+    return save_reference_set(make_reference_set(served, data), served, f"{data.name} {data.split}: {data.source}")
 
 @app.command()
 @click.option("--app", "alone", is_flag=True, help="Serve the demo alone, as a page, instead of opening JupyterLab.")

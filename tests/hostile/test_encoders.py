@@ -7,7 +7,7 @@ import torch
 from hypothesis import HealthCheck, given, settings, strategies as st
 from vfr_lib.core import VfrError
 from vfr_lib.encoders.dual import load_encoder, save_encoder, save_toy_clip, toy_encoder
-from vfr_lib.encoders.inference import serve
+from vfr_lib.encoders.inference import load_for_inference
 
 def seeded(examples): return settings(max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 ODD = st.sampled_from([0, -1, 3, 10 ** 6, 10 ** 9, 10 ** 30, 1.5, "224", "x", None, True, [], [1], {}, {"a": 1}, float("nan"), float("inf"), 1e308, [0, 0, 0], [float("nan")] * 3, [[1] * 3] * 3, "\x1b[31m", "../..", "a" * 10_000])
@@ -23,10 +23,10 @@ def folders(tmp_path_factory):
     return {kind: (home / kind, home / f"damaged {kind}") for kind in ("ours", "hub")}
 
 
-def answers(folder, load=serve, pictures=True):
+def answers(folder, load=load_for_inference, pictures=True):
     "Load an encoder and use it: True, or the one line that says why not."
     try:
-        encoder = load(folder, "cpu", "torch") if load is serve else load(folder, "cpu")
+        encoder = load(folder, "cpu", "torch") if load is load_for_inference else load(folder, "cpu")
         v = encoder.encode_texts(["a red wall", "a" * 40 + "!"])
         if pictures: v = np.concatenate([v, encoder.encode_images([np.full((50, 60, 3), 80, np.uint8)])])
     except VfrError as e:

@@ -28,7 +28,7 @@ def write(library, number):
 
 def hurried():
     "The lease is shorter, so that the test is."
-    house._Turn._lease, house._Turn._settled = 0.5, 0.05
+    house.WriterLock._lease, house.WriterLock._settled = 0.5, 0.05
 
 
 def one_that_stops(uri, number, step, how, ahead):
@@ -72,8 +72,8 @@ def whole(uri):
 
 @pytest.mark.filterwarnings("ignore:another process")
 def test_twenty_writers_killed_or_paused(tmp_path, monkeypatch):
-    monkeypatch.setattr(house._Turn, "_lease", 0.5)
-    monkeypatch.setattr(house._Turn, "_settled", 0.05)
+    monkeypatch.setattr(house.WriterLock, "_lease", 0.5)
+    monkeypatch.setattr(house.WriterLock, "_settled", 0.05)
     processes, uri, rng, lost, caught = multiprocessing.get_context("forkserver"), f"file://{tmp_path}/lib", random.Random(3), 0, 0
     processes.set_forkserver_preload(["vfr_lib.library.library", "vfr_lib.encoders.inference"])
     write(Library(uri), 1000)

@@ -74,7 +74,7 @@ def test_a_planted_download_leads_nowhere(victim, path):
 
 @pytest.mark.parametrize("kind", ["vectors", "videos", "digests", "copies"])
 def test_a_cache_that_leads_elsewhere_is_not_followed(victim, kind):
-    from vfr_lib.cache import clear_cache, drop, keep, sweep
+    from vfr_lib.cache import clear_cache, delete, put, sweep
     import numpy as np
     (victim / f"{'a' * 32}.npz").write_text("dear"); (victim / f"{'a' * 24}").write_text("dear"); (victim / f"{'a' * 32}.mp4").write_text("dear")
     before = sorted(p.name for p in victim.iterdir())
@@ -83,7 +83,7 @@ def test_a_cache_that_leads_elsewhere_is_not_followed(victim, kind):
     (cache / kind).symlink_to(victim)
     os.environ["VFR_CACHE_LIMIT"] = "1"
     try:
-        keep(("one",), a=np.zeros(9)); drop(("one",)); clear_cache()
+        put(("one",), a=np.zeros(9)); delete(("one",)); clear_cache()
         sweep(cache / kind)
     finally: del os.environ["VFR_CACHE_LIMIT"]
     assert set(before) <= {p.name for p in victim.iterdir()}

@@ -92,7 +92,7 @@ def test_second_question_and_history(panel, notebook):
     panel.ask("a green wall")
     expect(panel.card(1)).to_contain_text("1. 0:04.0")
     assert time.monotonic() - began < 5
-    notebook.until("print(d.job.over and (d.report.extracted, d.job.said['held']))", "(0, True)")
+    notebook.until("print(d.job.over and (d.report.extracted, d.job.progress['held']))", "(0, True)")
     panel.box.locator(".vd-history button", has_text="a blue wall").click()
     expect(panel.card(1)).to_contain_text("1. 0:02.0")
     panel.at(2)

@@ -87,7 +87,7 @@ def test_an_order_for_a_video_that_never_came_is_forgotten(notebook):
 
 
 def test_cards_say_how_sure_they_are(notebook):
-    notebook.run("p = vfr.Player('walls.mp4', Moments([Moment('walls.mp4', 2, 4, 2, 0.31, 0.0001), Moment('walls.mp4', 4, 6, 4, 0.2, 0.4, said='<img src=x>blue')])); box.children = [p]")
+    notebook.run("p = vfr.Player('walls.mp4', Moments([Moment('walls.mp4', 2, 4, 2, 0.31, 0.0001), Moment('walls.mp4', 4, 6, 4, 0.2, 0.4, text='<img src=x>blue')])); box.children = [p]")
     sure, guess = notebook.page.locator(".vp-card").nth(0), notebook.page.locator(".vp-card").nth(1)
     expect(sure).to_contain_text("0.31 · p < 0.001")
     expect(guess).to_contain_text("p 0.4"); expect(guess).to_contain_text("guess"); expect(guess).to_contain_text("“<img src=x>blue”")

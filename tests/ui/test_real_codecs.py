@@ -16,7 +16,7 @@ def test_each_plays_or_gets_a_copy(browser, lab, videos, data):
         nb.open("real.ipynb")
         for name in names:
             nb.run(f"d.search('a person', {name!r}); d.wait(120)")
-            assert nb.run("print(d.moments and d.job.said['name'])") == name, nb.run("print(d.message.value)")
+            assert nb.run("print(d.moments and d.job.progress['name'])") == name, nb.run("print(d.message.value)")
             page.wait_for_function("name => document.querySelector('.vfr-demo h3')?.textContent === name", arg=name)
             page.wait_for_function("() => { const v = document.querySelector('.vp video'); return v.hidden || (v.readyState >= 2 && !v.seeking && v.videoWidth); }", timeout=20000)
             seen[name] = "plays"

@@ -22,10 +22,10 @@ from .speed import _repeat, _scenes, bench_clip, cpu_seconds, in_turn
 from ..cache import cache_folder, file_digest
 from ..core import write_whole
 from ..encoders.base import unit
-from ..encoders.inference import serve
+from ..encoders.inference import load_for_inference
 from ..library.library import Library, _schemas, frame_rows, scan
 from ..media.frames import Sampler, iter_frames, probe
-from ..search.calibration import background_of
+from ..search.calibration import reference_set_of
 from ..search.embedding import _width, embed_stages
 
 # %% ../../nbs/bench/46_scale.ipynb #12779423
@@ -77,7 +77,7 @@ def _encode(places, height, seconds):
 
 # %% ../../nbs/bench/46_scale.ipynb #5a6ed154
 def hour_costs(path, # a video file
-               encoder, # as `serve` gives it
+               encoder, # as `load_for_inference` gives it
                every=1.0, # seconds between frames
                rounds=3):
     "Processor seconds per hour of video, the medians of the rounds: {digest, plan, decode, encode, whole}."
@@ -96,7 +96,7 @@ def hour_costs(path, # a video file
 
 def codec_costs(heights=(360, 720, 1080), seconds=60, rounds=3, say=lambda text: None):
     "A row for every codec and size: the costs of an hour, and its megabytes."
-    rows, encoder = [], serve()
+    rows, encoder = [], load_for_inference()
     for h in heights:
         say(f"clips of {h} lines")
         for c, path in scale_clips(h, seconds).items():
@@ -106,12 +106,12 @@ def codec_costs(heights=(360, 720, 1080), seconds=60, rounds=3, say=lambda text:
 
 # %% ../../nbs/bench/46_scale.ipynb #c87ca652
 def lifelike(n, # vectors
-             background, # a `Background`
+             reference_set, # a `ReferenceSet`
              rng, # numpy's Generator
              shot=10, # frames, on average
              within=0.3): # standard deviation inside a shot, relative to that between shots
     "Vectors with the mean and the covariance of the background's pictures, in shots; float32 (n, dim)."
-    pictures = background.pictures
+    pictures = reference_set.pictures
     mean = pictures.mean(0)
     _, s, axes = np.linalg.svd(pictures - mean, full_matrices=False)
     spread = (s / len(pictures) ** 0.5)[:, None].astype(np.float32) * axes
@@ -133,7 +133,7 @@ def disk_bytes(folder):
     "Bytes of all files below a folder."
     return sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file())
 
-def _all_different(frames, background, seed):
+def _all_different(frames, reference_set, seed):
     "`FrameVectors` whose pictures and vectors occur once."
     from dataclasses import replace
     import io
@@ -144,7 +144,7 @@ def _all_different(frames, background, seed):
     def other(jpeg):
         p = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
         return to_jpeg(np.clip(np.roll(p, rng.integers(0, 160), 1) + rng.normal(0, 2, p.shape), 0, 255).astype(np.uint8), THUMB, 70)
-    return replace(frames, vectors=lifelike(len(frames), background, rng), thumbs=tuple(map(other, frames.thumbs)))
+    return replace(frames, vectors=lifelike(len(frames), reference_set, rng), thumbs=tuple(map(other, frames.thumbs)))
 
 def library_costs(path, # a video file
                   minute=None, # a file of a minute of the same kind
@@ -156,9 +156,9 @@ def library_costs(path, # a video file
         read = lambda p: found.extend(embed_stages(p, library.encoder, cache=False, thumbs=True))
         short = [cpu_seconds(lambda: read(minute)) for _ in range(4)][1:] if minute else None
         reading = cpu_seconds(lambda: read(path))
-        background = background_of(library.encoder)
-        frames = [_all_different(found[-1], background, k) for k in range(copies)]
-        calibrating = cpu_seconds(lambda: [background.of_frames(f.vectors) for f in frames])   # what is kept now is not done again below
+        reference_set = reference_set_of(library.encoder)
+        frames = [_all_different(found[-1], reference_set, k) for k in range(copies)]
+        calibrating = cpu_seconds(lambda: [reference_set.of_frames(f.vectors) for f in frames])   # what is kept now is not done again below
         with library._writing():
             write = lambda i: library._write(dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0), frames[i], [])
             clock, writing = time.perf_counter(), cpu_seconds(lambda: [write(i) for i in range(copies)])
@@ -199,20 +199,20 @@ def search_costs(n, # frames
     from lancedb.index import IvfPq
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        background = background_of(serve())
-        library = made_library(f"{folder}/library", n, draw=lambda rng, k, dim: lifelike(k, background, rng))
+        reference_set = reference_set_of(load_for_inference())
+        library = made_library(f"{folder}/library", n, draw=lambda rng, k, dim: lifelike(k, reference_set, rng))
         frames, made, vectors = library._table("frames"), time.perf_counter() - began, library._load().vectors
-        out = dict(frames=n, made_seconds=round(made, 1), load_ms=_median_ms(lambda: (setattr(library, "_held", None), library._load()), 1), scan_ms=_median_ms(lambda: scan(vectors, background.sentences[0]), rounds),
-                   search_ms=_median_ms(lambda: library.search("a dog", said=False, pictures=False), rounds), indices=[])
+        out = dict(frames=n, made_seconds=round(made, 1), load_ms=_median_ms(lambda: (setattr(library, "_held", None), library._load()), 1), scan_ms=_median_ms(lambda: scan(vectors, reference_set.sentences[0]), rounds),
+                   search_ms=_median_ms(lambda: library.search("a dog", speech=False, pictures=False), rounds), indices=[])
         for way in ways:
             say(f"index of {n:,} frames, {way}")
             before, clock = disk_bytes(Path(library.path) / "frames.lance" / "_indices"), time.perf_counter()
             cpu = cpu_seconds(lambda: frames.create_index("vector", config=IvfPq(distance_type="cosine", num_partitions=max(1, int(n ** 0.5)), num_sub_vectors=library.encoder.dim // 8, **(LIGHT if way == "light" else {}))))
             clock = time.perf_counter() - clock
             size = disk_bytes(Path(library.path) / "frames.lance" / "_indices") - before
-            recall, ms = recall_at_10(library, background.sentences[:queries], frames)
+            recall, ms = recall_at_10(library, reference_set.sentences[:queries], frames)
             library.memory, library._held = 0, None
-            whole = _median_ms(lambda: library.search("a dog", said=False, pictures=False), rounds)
+            whole = _median_ms(lambda: library.search("a dog", speech=False, pictures=False), rounds)
             library.memory = None
             out["indices"].append(dict(way=way, build_seconds=round(cpu, 1), build_clock=round(clock, 1), bytes=size, recall_at_10=recall, index_ms=round(statistics.median(ms), 2), search_ms=whole))
         return out
@@ -325,7 +325,7 @@ def bench_scale(quick=False, # small sizes and one round, in some minutes
     part("videos", lambda: video_costs((100, 1000) if quick else (100, 1000, 10_000, 100_000)))
     both = ("built", "light")
     part("search", lambda: [search_costs(n, ways, say=say) for n, ways in (((1000, ()), (10_000, both[1:])) if quick else ((1000, ()), (10_000, both), (100_000, both), (1_000_000, both[1:])))])
-    return out | dict(engine=serve().engine, load=load)
+    return out | dict(engine=load_for_inference().engine, load=load)
 
 # %% ../../nbs/bench/46_scale.ipynb #298688d1
 def _lines_of(value, name=""):

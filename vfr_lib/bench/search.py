@@ -52,7 +52,7 @@ def bench_search(sizes=(1_000, 10_000, 100_000, 1_000_000), # frames
             library = made_library(f"{folder}/library", n)
             vectors, wanted = library._load().vectors, library.encoder.encode_texts("a dog")[0]
             frames = library._table("frames")
-            ways = {"read": lambda: read_all(vectors, pool), "scan": lambda: scan(vectors, wanted), "search": lambda: library.search("a dog", said=False, pictures=False),
+            ways = {"read": lambda: read_all(vectors, pool), "scan": lambda: scan(vectors, wanted), "search": lambda: library.search("a dog", speech=False, pictures=False),
                     "lancedb": lambda: frames.search(wanted, vector_column_name="vector").distance_type("dot").bypass_vector_index().select(["video", "time", "_distance"]).limit(10).to_arrow()}
             exact = np.argsort(-(vectors.astype(np.float32) @ wanted))[:10] if n <= 100_000 else None
             assert exact is None or set(np.argsort(-scan(vectors, wanted))[:5]) <= set(exact.tolist())   # it is the right answer

@@ -16,7 +16,7 @@ import numpy as np
 from ..cache import cache_folder
 from ..core import VfrError, opencv, write_whole
 from ..encoders.base import EMBEDDED, to_squares, unit
-from ..encoders.inference import ServedEncoder, serve
+from ..encoders.inference import InferenceEncoder, load_for_inference
 from ..media.frames import _among_all, _picture, check_step, frame_times, iter_frames, probe
 from ..search.embedding import embed_frames, embed_stages
 
@@ -216,13 +216,13 @@ def _decord(path, every):
     video = VideoReader(str(path))
     for i in range(0, len(video), max(1, round(every * video.get_avg_fps()))): yield video[i].asnumpy()
 
-def bench_pipeline(path, every=1.0, rounds=3, engines=None): # engines: names for `ServedEncoder`; None takes torch and the fastest
+def bench_pipeline(path, every=1.0, rounds=3, engines=None): # engines: names for `InferenceEncoder`; None takes torch and the fastest
     "{name: [processor seconds per round]} from a file to vectors: the naive way and every engine."
-    served = serve()
+    served = load_for_inference()
     engines = engines or list(dict.fromkeys(["torch", served.engine]))
     contestants = {"naive": lambda: naive_vectors(path, every)}
     for engine in engines:
-        encoder = ServedEncoder(EMBEDDED, engine=engine)
+        encoder = InferenceEncoder(EMBEDDED, engine=engine)
         contestants[engine] = lambda e=encoder: embed_frames(path, e, every, cache=False)
         encoder.encode_images([np.zeros((9, 16, 3), np.uint8)])   # loaded and warm
     naive_vectors(bench_clip(360, 6))
@@ -232,14 +232,14 @@ def bench_encoding(n=64, rounds=3, engines=None):
     "{name: [processor seconds per picture and round]} of every engine on squares that are ready, and of the plain network, one picture at a time."
     import torch
     from vfr_lib.encoders.dual import normalise
-    squares = to_squares([next(iter_frames(bench_clip(360, 6))).image], serve().config).repeat(n, 0)
+    squares = to_squares([next(iter_frames(bench_clip(360, 6))).image], load_for_inference().config).repeat(n, 0)
     model, c = _plain_model(EMBEDDED)
     def plain():
         with torch.no_grad():
             for s in squares: model(normalise(torch.from_numpy(s[None]).permute(0, 3, 1, 2), c))
     contestants = {"plain": plain}
-    for engine in engines or serve().engines():
-        encoder = ServedEncoder(EMBEDDED, engine=engine)
+    for engine in engines or load_for_inference().engines():
+        encoder = InferenceEncoder(EMBEDDED, engine=engine)
         contestants[engine] = lambda e=encoder: e.encode_images(list(squares))
         encoder.encode_images(list(squares[:8]))
     return {name: [s / n for s in seconds] for name, seconds in in_turn(contestants, rounds).items()}
@@ -248,7 +248,7 @@ def bench_query(rounds=21):
     "Milliseconds on the clock from a sentence to its vector, {name: [...]}: ours, and the trained model in PyTorch."
     from vfr_lib.encoders.dual import load_encoder
     out = {}
-    for name, encoder in (("vfr_lib", serve()), ("torch", load_encoder())):
+    for name, encoder in (("vfr_lib", load_for_inference()), ("torch", load_encoder())):
         encoder.encode_texts("a dog")
         for i in range(rounds):
             start = time.perf_counter(); encoder.encode_texts(f"a dog catches frisbee {i} in the park")
@@ -285,12 +285,12 @@ def bench(video=None, # a video file to measure on; None makes clips of 360 and 
         out[f"frames_{name}_vs_opencv"] = ratio(bench_frames(clip, rounds=3), "opencv", "vfr_lib")
     long = video or bench_clip(360, 60 if quick else 600)
     say("vectors: the check")
-    out["least_cosine_with_naive"] = min(check_vectors(video or bench_clip(360, 60), ServedEncoder(EMBEDDED, engine=e)) for e in dict.fromkeys(["torch", serve().engine]))
+    out["least_cosine_with_naive"] = min(check_vectors(video or bench_clip(360, 60), InferenceEncoder(EMBEDDED, engine=e)) for e in dict.fromkeys(["torch", load_for_inference().engine]))
     say("pipeline, this takes a while")
     seconds = bench_pipeline(long, rounds=rounds)
     out["pipeline_vs_naive"] = ratio(seconds, "naive", "torch")
-    if serve().engine != "torch": out["pipeline_fast_vs_naive"] = ratio(seconds, "naive", serve().engine)
-    out["engine"] = serve().engine
+    if load_for_inference().engine != "torch": out["pipeline_fast_vs_naive"] = ratio(seconds, "naive", load_for_inference().engine)
+    out["engine"] = load_for_inference().engine
     say("query")
     out["query_ms"] = round(statistics.median(bench_query()["vfr_lib"]), 2)
     say("start-up")

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['to_pixels', 'normalise', 'as_input', 'ImageEncoder', 'TextEncoder', 'ProjectionHead', 'encode_pairs', 'gains_by_bf16',
-           'DualEncoder', 'weights_digest', 'toy_tokenizer', 'toy_encoder', 'calibrate', 'distilbert_from_bert',
+           'DualEncoder', 'weights_digest', 'toy_tokenizer', 'toy_encoder', 'activation_ranges', 'distilbert_from_bert',
            'image_backbone', 'text_backbone', 'build_encoder', 'save_encoder', 'read_encoder', 'reconfigured',
            'HubEncoder', 'save_toy_clip', 'load_encoder']
 
@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from tqdm.auto import tqdm
 
-from ..core import VfrError, pick_device, warn
+from ..core import VfrError, pick_device, renamed, warn
 from .base import EMBEDDED, FORMAT, Encoder, EncoderConfig, config_of, encoder_name, open_image
 from .base import read_config, read_tokenizer, to_rgb, to_squares, unit
 from .checks import check_hub_folder, check_model_type, check_settings, read_json
@@ -206,9 +206,9 @@ def toy_encoder(words=("a", "red", "green", "blue", "wall"), **settings): # sett
 
 # %% ../../nbs/encoders/21_dual.ipynb #2dabb430
 @torch.inference_mode()
-def calibrate(model, # a `DualEncoder`
-              images, # pictures of the kind it will see; a hundred are enough
-              batch_size=16):
+def activation_ranges(model, # a `DualEncoder`
+                      images, # pictures of the kind it will see; a hundred are enough
+                      batch_size=16):
     "How high each layer of the image encoder rises, a dict of floats by layer; `save_encoder` keeps it as `card['calibration']`."
     net, tops = model.image.net, {}
     def watch(name, x):
@@ -527,3 +527,6 @@ def load_encoder(name="embedded", # `embedded`, `resnet50-distilbert`, a folder,
     if folder.exists(): raise VfrError(f"{name} is a file: an encoder is a folder, give that one")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")): return HubEncoder(name, device)
     raise VfrError(f"unknown encoder {name!r}: use 'embedded', 'resnet50-distilbert', a folder that save_encoder wrote, or a hub id such as 'openai/clip-vit-base-patch32'")
+
+# %% ../../nbs/encoders/21_dual.ipynb #72dac224
+__getattr__ = renamed(dict(calibrate="activation_ranges"), globals())   # what they were called before

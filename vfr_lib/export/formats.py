@@ -19,7 +19,7 @@ import av
 import numpy as np
 
 from ..core import Moment, Moments, VfrError, hms, home_path, opencv, p_text, to_jpeg, warn, write_whole
-from ..encoders.inference import serve
+from ..encoders.inference import load_for_inference
 from ..media.download import ffmpeg, is_link, public_link
 from ..media.frames import _open, _zero, clock_pieces, frame_at, frames_between, local_path, open_video, probe
 from ..search.embedding import FrameVectors, embed_frames
@@ -68,7 +68,7 @@ def to_csv(moments, # a list of `Moment`
     table.writerow(["rank", "video", "start", "end", "time", "score", "link", "p_value", "title", "evidence", "said"])
     for rank, m in enumerate(moments, 1):
         table.writerow([rank, _cell(public_link(m.video)), *(f"{v:.3f}" for v in (m.start, m.end, m.time)), f"{m.score:.4f}", _cell(link_at(m.video, m.time)),
-                        "" if m.p_value is None else f"{m.p_value:.4g}", _cell(m.title), _cell(m.evidence), _cell(m.said)])
+                        "" if m.p_value is None else f"{m.p_value:.4g}", _cell(m.title), _cell(m.evidence), _cell(m.text)])
     return _put(out.getvalue(), path)
 
 # %% ../../nbs/export/34_formats.ipynb #c883e890
@@ -86,7 +86,7 @@ def _marks(chapters, labels):
     if len({str(c.video) for c in chapters if isinstance(c, Moment)}) > 1: raise VfrError("these moments are of several videos, chapters belong to one: choose those of one video")
     marks = []
     for i, c in enumerate(chapters):
-        start, end, title = (c.start, None, c.said or c.title or f"Moment {i + 1}") if isinstance(c, Moment) else (c["start_time"], c.get("end_time"), c.get("title"))
+        start, end, title = (c.start, None, c.text or c.title or f"Moment {i + 1}") if isinstance(c, Moment) else (c["start_time"], c.get("end_time"), c.get("title"))
         if not (0 <= float(start) < math.inf): raise VfrError(f"a chapter cannot start at {start}: give seconds from 0")
         title = _one_line(title if labels is None else labels[i], 100).replace("<", "‹").replace(">", "›")
         marks.append((int(float(start) + 1e-6), title or f"Chapter {i + 1}", end))
@@ -123,10 +123,10 @@ def _smoothed(scores, times, cuts, seconds):
 
 def label_scores(frames, # `FrameVectors`
                  labels, # sentences
-                 encoder="embedded", # a name for `serve`, or the encoder of the frames
+                 encoder="embedded", # a name for `load_for_inference`, or the encoder of the frames
                  smooth=3.0): # seconds over which scores are averaged
     "How much each frame is a label's, float array (labels, n): log of its share of the label among all frames, 0 for an average frame."
-    scores = _smoothed(serve(encoder).encode_texts(list(labels)).astype(float) @ frames.vectors.T, frames.times, shot_cuts(frames.vectors), smooth)
+    scores = _smoothed(load_for_inference(encoder).encode_texts(list(labels)).astype(float) @ frames.vectors.T, frames.times, shot_cuts(frames.vectors), smooth)
     z = scores / max(0.4 * scores.std(1).mean(), 1e-9)
     top = z.max(1, keepdims=True)
     return z - top - np.log(np.exp(z - top).mean(1, keepdims=True))
@@ -154,7 +154,7 @@ def _best_path(gain, # float array (labels, n), per second
 
 def auto_chapters(video, # a path, a link, `sample`, or `FrameVectors`
                   labels, # what may be seen, a list of sentences; or {title: sentence}
-                  encoder="embedded", # a name for `serve`, or an encoder; the one that made the `FrameVectors`
+                  encoder="embedded", # a name for `load_for_inference`, or an encoder; the one that made the `FrameVectors`
                   every=1.0, # seconds between the frames that are looked at
                   least=None, # seconds a chapter lasts at least; None takes 10, or a tenth of a video under 100 seconds
                   smooth=3.0): # seconds over which scores are averaged
@@ -163,7 +163,7 @@ def auto_chapters(video, # a path, a link, `sample`, or `FrameVectors`
         raise VfrError(f"labels must be a list of sentences, not {labels!r}: try [\"a cat\", \"a cup of coffee\"]")
     if len(set(labels)) < len(labels): raise VfrError("a label is given twice: leave one out")
     if least is not None and not 0 <= least < math.inf: raise VfrError(f"a chapter cannot last {least!r} seconds at least: try 10")
-    titles, encoder = list(labels), serve(encoder)
+    titles, encoder = list(labels), load_for_inference(encoder)
     frames = video if isinstance(video, FrameVectors) else embed_frames(open_video(video)[1], encoder, every)
     gain = label_scores(frames, labels.values() if isinstance(labels, dict) else titles, encoder, smooth)
     times, end = np.append(frames.times, frames.end), float(frames.end)
@@ -230,17 +230,17 @@ def run_ffmpeg(args, # of FFmpeg; inputs as from `ffmpeg_input`
     "Run FFmpeg, which ends when this process ends, however that is; VfrError of kind `ffmpeg` with its last line where it fails."
     try: command = [sys.executable, "-I", "-S", "-c", _guard, program or ffmpeg(), "-v", "error", "-nostdin", "-y", "-progress", "pipe:1", "-stats_period", "0.2", *map(str, args)]
     except RuntimeError as e: raise VfrError(f"{path} cannot be converted, there is no FFmpeg here ({e}): install ffmpeg", "ffmpeg") from None
-    pipe, reached, said = subprocess.PIPE, [], []
+    pipe, reached, quoted = subprocess.PIPE, [], []
     def seconds(lines):
         for name, _, value in (line.strip().partition("=") for line in lines):
             if name == "out_time_us" and value.isdigit(): reached.append(int(value) / 1e6)
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, errors="replace") as p:
-        readers = [threading.Thread(target=work, daemon=True) for work in (lambda: seconds(p.stdout), lambda: said.extend(p.stderr))]
+        readers = [threading.Thread(target=work, daemon=True) for work in (lambda: seconds(p.stdout), lambda: quoted.extend(p.stderr))]
         for r in readers: r.start()
         try: _end(p, stop, reached, progress)
         finally: p.stdin.close()   # the guard ends FFmpeg, if it has not ended
         for r in readers: r.join(2)
-    last = next((line.strip()[-300:] for line in reversed(said) if line.strip()), f"it ended with {p.returncode}")
+    last = next((line.strip()[-300:] for line in reversed(quoted) if line.strip()), f"it ended with {p.returncode}")
     if p.returncode == 127: raise VfrError(f"{path} cannot be converted, FFmpeg does not start ({last}): install ffmpeg", "ffmpeg")
     if p.returncode: raise VfrError(f"{path} could not be converted; FFmpeg says: {last}", "ffmpeg")
 
@@ -665,9 +665,9 @@ def _item(rank, m):
     time = f'<a href="{html.escape(link)}">{at}</a>' if link else at
     sure = "" if m.p_value is None else f", {html.escape(p_text(m.p_value))}"
     how = {"both": "seen and said"}.get(m.evidence, str(m.evidence))
-    said = f"<blockquote>“{html.escape(str(m.said))}”</blockquote>" if m.said else ""
+    quoted = f"<blockquote>“{html.escape(str(m.text))}”</blockquote>" if m.text else ""
     return (f'<li>{picture}<div class="time">{rank}. {time}</div><div class="span">{hms(m.start, 1)} to {hms(m.end, 1)}, score {m.score:.3f}{sure}</div>'
-            f'<div class="span">{html.escape(how)}</div>{said}</li>')
+            f'<div class="span">{html.escape(how)}</div>{quoted}</li>')
 
 def _group(moments, tag):
     "The moments of one video, [(rank, moment)], under its title."
@@ -691,7 +691,7 @@ def to_html(moments, # `Moments`, or a list of `Moment`, with pictures
     if found and not found.convincing:
         measured = any(m.p_value is not None for m in found)
         notes.append("Nothing convincing; these are only the best guesses" + (f": scores like these are not rare where the thing is absent (no p-value is at most {found.level:g})." if measured else "."))
-    if found.share < 1: notes.append(f"After a first look at {100 * found.share:.0f} % of the video; better ones may follow.")
+    if found.fraction < 1: notes.append(f"After a first look at {100 * found.fraction:.0f} % of the video; better ones may follow.")
     curve = _curve(found) if len(groups) == 1 else ""
     page = _page.format(title=html.escape(query or "Moments"), notes="".join(f'<p class="doubt">{n}</p>' for n in notes) + curve,
                         groups="".join(_group(g, "h2" if len(groups) > 1 else "p") for g in groups.values()))

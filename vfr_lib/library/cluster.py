@@ -21,14 +21,14 @@ from filelock import FileLock, Timeout
 from ..cache import cache_folder, file_digest
 from ..core import VfrError, warn, write_whole
 from ..encoders.base import EMBEDDED, Encoder, EncoderConfig, to_squares
-from ..encoders.inference import ServedEncoder, serve
+from ..encoders.inference import InferenceEncoder, load_for_inference
 from .library import Added, _plainly, _within, file_stamp, frame_rows, line_rows
 from ..media.download import download, forget, is_link, public_link
 from ..media.frames import Sampler, iter_frames, probe
 from ..media.synthetic import sample_clip
 from ..media.transcript import lines_of
-from ..search.calibration import BLANK, background_of
-from ..search.embedding import _encoded, _looked_at, _width, ahead
+from ..search.calibration import BLANK, reference_set_of
+from ..search.embedding import _encoded, _looked_at, _width, prefetch
 
 # %% ../../nbs/library/45_cluster.ipynb #c02ef3bd
 @dataclass
@@ -77,7 +77,7 @@ class _Chunk:
     closing: dict = None       # what the last chunk of a video says of it: duration, said, lines, path
     notes: list = field(default_factory=list)   # what the user should know
     vectors: np.ndarray = None # of the frames, in place of their pictures
-    tops: tuple = ()           # (usual heights, tops, nearest), see `Background.tops`
+    tops: tuple = ()           # (CSLS offsets, tops, nearest), see `ReferenceSet.tops`
     encoded: int = 0           # pictures that went through the encoder
 
     @property
@@ -130,14 +130,14 @@ def _check_address(address):
 
 def _refusal(address, e):
     "The VfrError for what Ray said when it was joined."
-    said = " ".join(str(e).split())
-    if "token" in said.lower() and "auth" in said.lower(): return VfrError(f"the cluster at {address} asks for a token that this machine does not have: set RAY_AUTH_MODE=token and put the token of the cluster's head into ~/.ray/auth_token", "cluster")
-    if versions := re.findall(r"Ray: (\S+) Python: (\S+)", said)[:2]:
+    message = " ".join(str(e).split())
+    if "token" in message.lower() and "auth" in message.lower(): return VfrError(f"the cluster at {address} asks for a token that this machine does not have: set RAY_AUTH_MODE=token and put the token of the cluster's head into ~/.ray/auth_token", "cluster")
+    if versions := re.findall(r"Ray: (\S+) Python: (\S+)", message)[:2]:
         (ray, python), (my_ray, my_python) = versions
         return VfrError(f"the cluster at {address} runs Ray {ray} on Python {python}, this machine Ray {my_ray} on Python {my_python}: both must be the same everywhere, install the same versions", "cluster")
     if address == "auto": return VfrError("no Ray cluster was found on this machine: start one (ray start --head) or give its address", "cluster")
-    if address: return VfrError(f"the cluster at {address} cannot be joined from here ({said[:200]}): this machine must belong to it, ray start --address={address}", "cluster")
-    return VfrError(f"Ray could not be started on this machine: {said[:300]}", "cluster")
+    if address: return VfrError(f"the cluster at {address} cannot be joined from here ({message[:200]}): this machine must belong to it, ray start --address={address}", "cluster")
+    return VfrError(f"Ray could not be started on this machine: {message[:300]}", "cluster")
 
 # %% ../../nbs/library/45_cluster.ipynb #ee452a28
 @contextmanager
@@ -260,7 +260,7 @@ def _seen_from_here(mark, paths, encoder):
     "What one machine sees of what it will need, a dict."
     problem = None
     if encoder is not None:
-        try: problem = None if ServedEncoder(encoder[0]).digest == encoder[1] else f"the encoder in {encoder[0]} there is another one than here"
+        try: problem = None if InferenceEncoder(encoder[0]).digest == encoder[1] else f"the encoder in {encoder[0]} there is another one than here"
         except VfrError as e: problem = str(e)
     return dict(host=socket.gethostname(), versions=_versions(), mark=mark is None or os.path.exists(mark), missing=[p for p in paths if not os.path.exists(p)], encoder=problem)
 
@@ -275,7 +275,7 @@ def check_machines(ray, library, # a `Library`
     machines = _machines(ray)
     if not machines: raise VfrError("no machine of the cluster has a processor to work with: add one (ray start --address=...)", "cluster")
     served, paths = library.encoder, [os.path.abspath(p) for p in list(paths)[::len(paths) // 200 + 1] if os.path.exists(p)]
-    encoder = (str(served.folder), served.digest) if isinstance(served, ServedEncoder) and served.folder != EMBEDDED else None
+    encoder = (str(served.folder), served.digest) if isinstance(served, InferenceEncoder) and served.folder != EMBEDDED else None
     mark = Path(library.path) / f".seen-{uuid.uuid4().hex}" if library._local else None
     try:
         if mark: mark.touch()
@@ -345,12 +345,12 @@ class _Job:
         return image if self.config is None else to_squares([image], self.config)[0]
 
     def load(self):
-        return serve(self.encoder[0], engine=self.encoder[1]) if isinstance(self.encoder, tuple) else serve(self.encoder)
+        return load_for_inference(self.encoder[0], engine=self.encoder[1]) if isinstance(self.encoder, tuple) else load_for_inference(self.encoder)
 
 def _to_send(library):
     "What workers load the library's encoder from."
     e = library.encoder
-    if isinstance(e, ServedEncoder): return ("embedded" if e.folder == EMBEDDED else str(e.folder), e._wanted)
+    if isinstance(e, InferenceEncoder): return ("embedded" if e.folder == EMBEDDED else str(e.folder), e._wanted)
     if isinstance(library._given, Encoder): return library._given
     return e.name
 
@@ -477,8 +477,8 @@ def _chunks(task, path, captions, job, notes):
     more = {}
     if task.number == task.of - 1:
         if task.plan: task.plan.report()
-        lines, said = _within(*lines_of(path, captions), path, rows[-1][1])
-        more["closing"] = dict(duration=rows[-1][1], said=said, lines=lines, path=os.path.abspath(path), **file_stamp(path))
+        lines, source = _within(*lines_of(path, captions), path, rows[-1][1])
+        more["closing"] = dict(duration=rows[-1][1], said=source, lines=lines, path=os.path.abspath(path), **file_stamp(path))
         if not count: more["poster"] = thumbs[len(thumbs) // 3]
     yield chunk(last=True, notes=notes, **more)
 
@@ -487,7 +487,7 @@ class _Embed:
     "Stage 3: pictures to vectors. An actor, which loads the encoder once."
     def __init__(self, job):
         self.job, self.encoder = job, job.load()
-        self.background = background_of(self.encoder)
+        self.reference_set = reference_set_of(self.encoder)
 
     def __call__(self, batch): return _stage(batch, self.job, "embed", lambda chunk, notes: [self._embedded(chunk)])
 
@@ -495,7 +495,7 @@ class _Embed:
         samples = ((k, t, picture) for k, (t, _, picture, _) in enumerate(chunk.rows))
         vectors, content = zip(*(row[2:] for rows, _ in _encoded(samples, self.encoder) for row in rows))
         vectors, blank = np.stack(vectors).astype(np.float32), ~np.array(content)
-        tops = self.background.tops(vectors, blank) if self.background else (np.where(blank, np.float32(BLANK), np.float32(0)), None, None)
+        tops = self.reference_set.tops(vectors, blank) if self.reference_set else (np.where(blank, np.float32(BLANK), np.float32(0)), None, None)
         encoded = sum(picture is not None for _, _, picture, _ in chunk.rows)
         return replace(chunk, rows=[(t, end, None, thumb) for t, end, _, thumb in chunk.rows], vectors=vectors, tops=tops, encoded=encoded)
 
@@ -506,9 +506,9 @@ def _write(batch, job):
 
 def _written(chunk, job):
     times, ends, _, thumbs = zip(*chunk.rows)
-    key, (usual, *tops) = f"{chunk.task.id}-{job.run}", chunk.tops
+    key, (offsets, *tops) = f"{chunk.task.id}-{job.run}", chunk.tops
     lines = (chunk.closing or {}).pop("lines", [])
-    files = (_fragment(job, "frames", frame_rows(key, np.array(times), np.array(ends), usual, chunk.vectors, thumbs)), _fragment(job, "lines", line_rows(key, lines)) if lines else [])
+    files = (_fragment(job, "frames", frame_rows(key, np.array(times), np.array(ends), offsets, chunk.vectors, thumbs)), _fragment(job, "lines", line_rows(key, lines)) if lines else [])
     return _Written(replace(chunk, rows=[], vectors=None, tops=tops), len(times), ends[-1] - times[0], len(lines), files)
 
 
@@ -537,13 +537,13 @@ class _Collected:
     def fragments(self, table): # 0 for the frames, 1 for the lines
         return [f for _, p in sorted(self.parts.items()) for f in p.files[table]]
 
-    def row(self, background, run):
+    def row(self, reference_set, run):
         "The video's row of the library."
         parts, task = self.parts.values(), self.task
-        end, null = next(p for p in parts if p.chunk.closing), None
-        if background: null = background.null(*(np.max(tops, 0) for tops in zip(*(p.chunk.tops for p in parts))))
+        end, null_scores = next(p for p in parts if p.chunk.closing), None
+        if reference_set: null_scores = reference_set.null_scores(*(np.max(tops, 0) for tops in zip(*(p.chunk.tops for p in parts))))
         return dict(id=task.id, key=f"{task.id}-{run}", title=task.title, link=task.link and public_link(task.link), lines=end.lines, frames=sum(p.frames for p in parts), **end.chunk.closing,
-                    poster=next(p.chunk.poster for p in parts if p.chunk.poster), background=background.digest if background else None, null=null)
+                    poster=next(p.chunk.poster for p in parts if p.chunk.poster), background=reference_set.digest if reference_set else None, null=null_scores)
 
 def _enter(library, videos):
     "Make whole videos, a list of (row, `_Collected`), part of the library: one entry for each table, the videos last."
@@ -582,7 +582,7 @@ class _Run:
     def __init__(self, library, cluster, report, progress, stop):
         self.library, self.cluster, self.report, self.stop = library, cluster, report, stop
         self.tell = progress or (lambda *a: None)
-        self.background, self.ready, self.entered, self.lengths, self.done, self.began = background_of(library.encoder), [], {}, {}, 0., 0.
+        self.reference_set, self.ready, self.entered, self.lengths, self.done, self.began = reference_set_of(library.encoder), [], {}, {}, 0., 0.
         self.kind, self.run = None, uuid.uuid4().hex[:12]   # of the last failure; a name, see `_Job`
 
     def job(self, ray):
@@ -598,7 +598,7 @@ class _Run:
         job = self.job(ray)
         blocks = _pipeline(ray, tasks, job, self.cluster).iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
         try:
-            with closing(ahead(blocks, 4, self.stop)) as arriving:
+            with closing(prefetch(blocks, 4, self.stop)) as arriving:
                 for block in arriving:
                     for out in _rows(block): self._take(out, open_, given, again)
                     if self.ready and time.monotonic() - self.began > self.cluster.commit_seconds: self.enter()
@@ -638,7 +638,7 @@ class _Run:
         "Enter the whole videos that wait, in the order in which they were given."
         rows = []
         for item, video in sorted(self.ready, key=lambda r: r[0]):
-            row = video.row(self.background, self.run)
+            row = video.row(self.reference_set, self.run)
             if row["id"] in self.entered: self.report.known(video.task.given, self.entered[row["id"]])
             else: self.entered[row["id"]] = row["title"]; rows.append((row, video))
         if rows: _enter(self.library, rows)

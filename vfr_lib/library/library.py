@@ -6,7 +6,8 @@
 __all__ = ['FORMAT', 'PAUSE', 'SUFFIXES', 'kept_path', 'same_place', 'path_kept', 'LibraryVideo', 'new_key', 'frame_rows',
            'line_rows', 'video_rows', 'words_index', 'lines_with_words', 'is_one_of', 'identity_of', 'check_columns',
            'checked_about', 'check_videos', 'is_jpeg', 'picture_of', 'name_of', 'choose_encoder', 'chosen_encoder',
-           'Added', 'file_stamp', 'scan', 'check_frames', 'Fault', 'Checked', 'check_library', 'Library', 'build_index']
+           'WriterLock', 'Added', 'file_stamp', 'scan', 'check_frames', 'Fault', 'Checked', 'check_library', 'Library',
+           'build_index']
 
 # %% ../../nbs/library/37_library.ipynb #d09f8fc5
 import hashlib, html, io, math, os, re, shlex, threading, time, uuid
@@ -23,14 +24,14 @@ from PIL import Image
 from ..cache import cache_folder, file_digest
 from ..core import Moment, Moments, VfrError, hms, warn, write_whole
 from ..encoders.base import EMBEDDED, known_identity
-from ..encoders.inference import serve
+from ..encoders.inference import load_for_inference
 from ..media.download import as_link, download, is_link, playlist, public_link
 from ..media.frames import check_step, open_video
 from ..media.transcript import Line, beside, lines_of
-from ..search.calibration import BLANK, background_of, p_value
+from ..search.calibration import BLANK, p_value, reference_set_of
 from ..search.embedding import FrameVectors, embed_stages, has_content
 from ..search.moments import Curve, check_search, moments_of
-from ..search.query import Query, picture_background, without_blank
+from ..search.query import Query, picture_reference_set, without_blank
 from ..search.words import asked, index_words, nearness
 
 # %% ../../nbs/library/37_library.ipynb #cd6e1616
@@ -73,7 +74,7 @@ class LibraryVideo:
     duration: float   # seconds
     frames: int       # that were looked at
     lines: int        # of what is said
-    said: str         # where these come from: `captions`, `beside`, `embedded`, or None
+    caption_source: str         # where these come from: `captions`, `beside`, `embedded`, or None
     added: str        # date and time, UTC
 
     @property
@@ -92,14 +93,14 @@ def _age(row):
 
 def frame_rows(id, # the key of the video, see `new_key`
                times, ends, # float arrays (n,), seconds
-               usual, # float32 array (n,), see `usual_height`
+               offsets, # float32 array (n,), see `csls_offset`
                vectors, # float array (n, dim)
                thumbs): # n JPEG files as bytes
     "Frames of one video as rows of the frames table, a `pyarrow.Table`."
     import pyarrow as pa
     dim = vectors.shape[1]
     lists = pa.FixedSizeListArray.from_arrays(pa.array(np.asarray(vectors, np.float16).ravel()), dim)
-    return pa.table([pa.array([id] * len(times)), times, ends, usual, lists, pa.array(list(thumbs), pa.binary())], schema=_schemas(dim)["frames"])
+    return pa.table([pa.array([id] * len(times)), times, ends, offsets, lists, pa.array(list(thumbs), pa.binary())], schema=_schemas(dim)["frames"])
 
 PAUSE = 5.0   # seconds of silence after which a line begins another sentence
 
@@ -127,8 +128,8 @@ def video_rows(rows): # dicts; `null` may be an array, `added` is now where it i
     def row(r):
         added = r.get("added") or datetime.now(timezone.utc).isoformat(timespec="microseconds")
         title = re.sub("[\ud800-\udfff]", "\ufffd", r["title"])   # of a file whose name is no UTF-8
-        path, null = (r.get(name) for name in ("path", "null"))
-        return dict(r, added=added, title=title, path=path and kept_path(path), null=None if null is None else np.asarray(null).tolist())
+        path, null_scores = (r.get(name) for name in ("path", "null"))
+        return dict(r, added=added, title=title, path=path and kept_path(path), null=None if null_scores is None else np.asarray(null_scores).tolist())
     return pa.Table.from_pylist([row(r) for r in rows], _schemas(1)["videos"])
 
 # %% ../../nbs/library/37_library.ipynb #b4d2e9f3
@@ -162,18 +163,18 @@ def _plainly(path):
     try: yield
     except (*_FAILURES, ImportError) as e:
         if isinstance(e, VfrError): raise
-        said = str(e)
-        if "No space left" in said or getattr(e, "errno", None) == 28: raise VfrError(f"{path}: the disk is full; nothing was lost, make room and run it again", "disk") from e
-        if "Permission denied" in said or "Read-only" in said: raise VfrError(f"{path} cannot be written: it is read-only; copy it to a place of your own", "disk") from e
+        message = str(e)
+        if "No space left" in message or getattr(e, "errno", None) == 28: raise VfrError(f"{path}: the disk is full; nothing was lost, make room and run it again", "disk") from e
+        if "Permission denied" in message or "Read-only" in message: raise VfrError(f"{path} cannot be written: it is read-only; copy it to a place of your own", "disk") from e
         if isinstance(e, ImportError): raise VfrError(f"a library needs LanceDB ({e}): pip install lancedb") from e
-        raise VfrError(f"{path} is damaged, or not readable as a library ({said.split(', /')[0].splitlines()[0][:120] if said else type(e).__name__}): vfr check {shlex.quote(path)} says more; put back a copy of it, or delete it and make it anew with vfr add", "damaged") from e
+        raise VfrError(f"{path} is damaged, or not readable as a library ({message.split(', /')[0].splitlines()[0][:120] if message else type(e).__name__}): vfr check {shlex.quote(path)} says more; put back a copy of it, or delete it and make it anew with vfr add", "damaged") from e
 
 def is_one_of(column, # its name
               *values): # texts, whatever is in them
     "A filter of the store for rows with one of these values."
     return f"{column} IN (" + ", ".join("'" + v.replace("'", "''") + "'" for v in values) + ")" if values else "false"
 
-def identity_of(encoder): # as `serve` gives it
+def identity_of(encoder): # as `load_for_inference` gives it
     "What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine that computes; VfrError where an encoder does not say."
     if hasattr(encoder, "digest"): return f"{encoder.digest} {sorted(vars(encoder.config).items())}"
     return known_identity(encoder)
@@ -217,7 +218,7 @@ def is_jpeg(data, # bytes
             most=1 << 22): # pixels
     "Whether a picture begins there as a JPEG file does, and is no larger; its pixels are not looked at."
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image: return image.width * image.height <= most
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image: return image.width * image.calibrated_score <= most
     except Exception: return False   # what is wrong with a picture has many names
 
 def picture_of(jpeg): # the bytes of a thumbnail, or None
@@ -227,9 +228,9 @@ def picture_of(jpeg): # the bytes of a thumbnail, or None
     except Exception: return None   # it breaks off
 
 # %% ../../nbs/library/37_library.ipynb #77c3eef5
-def name_of(given, # an encoder, or its name, as for `serve`
-            served): # as `serve` gives it
-    "The name by which `serve` finds an encoder again, or None."
+def name_of(given, # an encoder, or its name, as for `load_for_inference`
+            served): # as `load_for_inference` gives it
+    "The name by which `load_for_inference` finds an encoder again, or None."
     folder = getattr(served, "folder", None)
     if folder is not None: return "embedded" if Path(folder) == EMBEDDED else str(Path(folder).expanduser().absolute())
     return os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
@@ -321,7 +322,7 @@ class _Encoding(_Store):
         "The encoder of the library, loaded when it is needed; VfrError where it is not the one that made it, or nobody here has chosen it."
         about = self._about() if self._served is None else None
         if self._served is None:
-            served = serve(self._given if self._given is not None else chosen_encoder(self.path, about) if about else "embedded")
+            served = load_for_inference(self._given if self._given is not None else chosen_encoder(self.path, about) if about else "embedded")
             if about: self._settle(served, about)
             self._served = served
         return self._served
@@ -345,7 +346,7 @@ class _Encoding(_Store):
         if about: self.every = about["every"]
 
 # %% ../../nbs/library/37_library.ipynb #5152993a
-class _Turn(_Encoding):
+class WriterLock(_Encoding):
     _lease = 180   # seconds without a sign of life after which another may take the turn on a storage
     _settled = 2   # seconds after which a table is not made a second time: LanceDB does not rule out that two who make the same table both succeed
     _me = _lost = None   # who writes on a storage from here, and an Event that says that the turn has passed to another
@@ -394,7 +395,7 @@ class _Turn(_Encoding):
             with suppress(*_FAILURES): self._turns().optimize(cleanup_older_than=timedelta(hours=1))
 
 # %% ../../nbs/library/37_library.ipynb #c8796b47
-class _Fence(_Turn):
+class _Fence(WriterLock):
     def _take(self, me, seen):
         "Whether the library is ours to write to now; `seen` keeps what was last seen of another's turn, and since when."
         with _plainly(self.path):
@@ -635,11 +636,11 @@ def _holds(path, id):
     try: return file_digest(path)[:32] == id
     except OSError: return False
 
-def _within(lines, said, path, end):
+def _within(lines, source, path, end):
     "The lines (and where they come from) that belong to a video that ends at `end` seconds."
     kept = [replace(l, end=min(l.end, end)) for l in lines if l.start < end]
     if len(kept) < len(lines): warn(f"{len(lines) - len(kept):,} of {len(lines):,} lines of what is said in {path} begin after its end at {hms(end)} and are left out: are they those of another video?")
-    return kept, said if kept else None
+    return kept, source if kept else None
 
 # %% ../../nbs/library/37_library.ipynb #43fb278a
 class _Adder(_Sweeper):
@@ -692,9 +693,9 @@ class _Adder(_Sweeper):
         if known := self._known(id=id): return self._met_again(known, item, path, link, report)
         details = download(item, stop=stop) if link else None
         *_, frames = embed_stages(path, self.encoder, self.every, progress=lambda n, done, end: tell("frames", done, end), stop=stop, thumbs=True)
-        lines, said = _within(*lines_of(path, details and details.captions), path, frames.end)
+        lines, source = _within(*lines_of(path, details and details.captions), path, frames.end)
         name = (details and details.title) or title or ("sample" if item == "sample" else _titled(item))
-        row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines), **stamp)
+        row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=source, lines=len(lines), **stamp)
         self._write(row, frames, lines)
         report.encoded += frames.encoded
         (report.replaced if row["instead"] else report.added).append(next(v for v in self.videos if v.id == id))
@@ -743,12 +744,12 @@ class _Adder(_Sweeper):
         self.enter([row | dict(key=key, lines=len(lines), said=said, instead=[known["key"]])])
 
     def _write(self, row, frames, lines):
-        background, key = background_of(self.encoder), new_key(row["id"])
-        usual, null = background.of_frames(frames.vectors, frames.blank) if background else (np.where(frames.blank, np.float32(BLANK), np.float32(0)), None)
-        row |= dict(key=key, duration=frames.end, frames=len(frames), poster=frames.thumbs[len(frames) // 3], background=background.digest if background else None, null=null)
+        reference_set, key = reference_set_of(self.encoder), new_key(row["id"])
+        offsets, null_scores = reference_set.of_frames(frames.vectors, frames.blank) if reference_set else (np.where(frames.blank, np.float32(BLANK), np.float32(0)), None)
+        row |= dict(key=key, duration=frames.end, frames=len(frames), poster=frames.thumbs[len(frames) // 3], background=reference_set.digest if reference_set else None, null=null_scores)
         self.announce([key])
         with _plainly(self.path):
-            self._table("frames").add(frame_rows(key, frames.times, frames.ends, usual, frames.vectors, frames.thumbs))
+            self._table("frames").add(frame_rows(key, frames.times, frames.ends, offsets, frames.vectors, frames.thumbs))
             if lines: self._table("lines").add(line_rows(key, lines))
         self.enter([row])
 
@@ -760,7 +761,7 @@ class _Memory:
     videos: list          # of dicts: key, title, link, path, duration, background
     starts: np.ndarray    # (videos + 1,) where each video's frames begin
     vectors: np.ndarray   # float16 (n, dim)
-    usual: np.ndarray     # float32 (n,)
+    offsets: np.ndarray   # float32 (n,)
     times: np.ndarray     # float64 (n,)
     ends: np.ndarray      # float64 (n,)
     nulls: np.ndarray     # float32 (videos, k), how high background sentences come in each, or None
@@ -779,10 +780,10 @@ def scan(vectors, # float16 (n, dim), one block of memory
     with ThreadPoolExecutor(parts) as pool: return np.concatenate(list(pool.map(dots, np.array_split(vectors, parts))))
 
 # %% ../../nbs/library/37_library.ipynb #4994b5f8
-def _nulls(rows, background):
+def _nulls(rows, reference_set):
     "How high the background sentences come in each video, or None where one of them was measured with another background."
-    if background is None or any(r["background"] != background.digest for r in rows): return None
-    if any(len(r["null"] or ()) != len(background.sentences) for r in rows): raise ValueError("what was measured of a video is not whole")
+    if reference_set is None or any(r["background"] != reference_set.digest for r in rows): return None
+    if any(len(r["null"] or ()) != len(reference_set.sentences) for r in rows): raise ValueError("what was measured of a video is not whole")
     nulls = np.array([r["null"] for r in rows], np.float32)
     if np.isnan(nulls).any() or np.isposinf(nulls).any(): raise ValueError("what was measured of a video is no number")
     return nulls
@@ -792,8 +793,8 @@ def check_frames(found, # rows of the frames table without their thumbnails, a `
     "ValueError where times are none, or vectors have another size."
     if found.schema.field("vector").type.list_size != dim: raise ValueError(f"its vectors have not {dim} numbers")
     if any(found[name].null_count for name in found.column_names): raise ValueError("a frame is not whole")
-    times, ends, usual = (found[name].to_numpy() for name in ("time", "end", "usual"))
-    if not (np.isfinite(times) & np.isfinite(ends) & np.isfinite(usual) & (times >= 0) & (ends >= times)).all(): raise ValueError("a frame has a time that is none")
+    times, ends, offsets = (found[name].to_numpy() for name in ("time", "end", "usual"))
+    if not (np.isfinite(times) & np.isfinite(ends) & np.isfinite(offsets) & (times >= 0) & (ends >= times)).all(): raise ValueError("a frame has a time that is none")
 
 class _Reader(_Adder):
     memory = None   # bytes that vectors may take in memory; None takes half of what is free
@@ -835,17 +836,17 @@ class _Reader(_Adder):
         if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]: raise VfrError(f"{self.path} is damaged: frames are missing; vfr check {shlex.quote(self.path)} says of which video, and --repair removes it, so that vfr add reads it again", "damaged")
         check_frames(found, self.encoder.dim)
         vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1)
-        usual = self._with_blank(rows, starts, pick(times), pick(column("usual")))
-        return _Memory(state, rows, starts, np.ascontiguousarray(pick(vectors)), usual, pick(times), pick(column("end")), _nulls(rows, background_of(self.encoder)))
+        offsets = self._with_blank(rows, starts, pick(times), pick(column("usual")))
+        return _Memory(state, rows, starts, np.ascontiguousarray(pick(vectors)), offsets, pick(times), pick(column("end")), _nulls(rows, reference_set_of(self.encoder)))
 
-    def _with_blank(self, rows, starts, times, usual):
-        "The usual heights, `BLANK` at frames of which it has turned out since they were added that they show nothing."
+    def _with_blank(self, rows, starts, times, offsets):
+        "The CSLS offsets, `BLANK` at frames of which it has turned out since they were added that they show nothing."
         known = [i for i, r in enumerate(rows) if r["key"] in self._blank]
-        usual = usual.copy() if known else usual
+        offsets = offsets.copy() if known else offsets
         for i in known:
             part = slice(starts[i], starts[i + 1])
-            usual[part][np.isin(times[part], self._blank[rows[i]["key"]])] = BLANK
-        return usual
+            offsets[part][np.isin(times[part], self._blank[rows[i]["key"]])] = BLANK
+        return offsets
 
     def _fits(self, keys=None):
         "Whether the vectors fit into memory, of all videos or of those with these keys."
@@ -872,7 +873,7 @@ class _Searcher(_Reader):
                top=5, # number of moments, at most
                videos=None, # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
                level=0.05, # the highest p-value that counts as found
-               said=True, # search what was said, too
+               speech=True, # search what was said, too
                pictures=True, # thumbnails of the best frames
                exact=False): # look into the files for the cuts at which moments begin and end
         "The best moments of all videos: `Moments`, best first."
@@ -885,13 +886,13 @@ class _Searcher(_Reader):
             if not rows: self._check_tables()
             if not rows: raise VfrError(f"the library {self.path} is empty: add a video first, vfr add {shlex.quote(self.path)} VIDEO")
             chosen = [rows[i]["key"] for i in self._chosen(videos, rows)]
-            heard = self._heard(query, chosen, max(top, 50)) if said and isinstance(query, str) else []
-            looked = self._seen(query, max(top, 20) if said else top, chosen, level, exact, {h.id for h in heard})
+            heard = self._heard(query, chosen, max(top, 50)) if speech and isinstance(query, str) else []
+            looked = self._seen(query, max(top, 20) if speech else top, chosen, level, exact, {h.id for h in heard})
             if looked is not None: break   # else a video was replaced or taken out meanwhile
         else: raise VfrError(f"{self.path} is being changed all the time: ask again", "busy")
         seen, look = looked
         best = _fused(seen, heard, look, level)[:top]
-        if self._found_blank(best): return self.search(query, top, videos, level, said, pictures, exact)
+        if self._found_blank(best): return self.search(query, top, videos, level, speech, pictures, exact)
         self._look_for_changes(rows, {f.id for f in best})
         answer.files = {r["link"]: r["path"] for r in rows if r["link"]}
         answer.extend(self._with_pictures(best) if pictures else [f.moment for f in best])
@@ -910,70 +911,70 @@ class _Found:
     "A moment and the key of its video."
     id: str
     moment: object
-    height: float
+    calibrated_score: float
     frame: float = None   # seconds, time of the best frame where it is on the screen before the moment begins
 
 def _window(curve, part):
     cut = lambda a: None if a is None else a[part]
-    return Curve(curve.scores[part], curve.heights[part], cut(curve.p), cut(curve.until))
+    return Curve(curve.scores[part], curve.calibrated_scores[part], cut(curve.p), cut(curve.until))
 
 class _Seer(_Searcher):
     def _seen(self, query, top, ids, level, exact, heard=()):
         "The best `_Found` by sight, best first, and a function that looks at what is seen while a `_Heard` is said; None where one of the videos is there no longer."
         everything = self._fits()
         m = self._load() if everything else self._candidates(query, max(50, 10 * top), ids, heard)
-        with _plainly(self.path): nulls = m.nulls if everything else _nulls([r for r in self._rows("key", "background", "null") if r["key"] in set(ids)], background_of(self.encoder))
+        with _plainly(self.path): nulls = m.nulls if everything else _nulls([r for r in self._rows("key", "background", "null") if r["key"] in set(ids)], reference_set_of(self.encoder))
         chosen = [i for i, v in enumerate(m.videos) if v["key"] in set(ids)]   # a video that came in meanwhile is left for the next question
         if everything and len(chosen) < len(set(ids)): return None
-        null = None if nulls is None or not len(nulls) else (nulls[chosen] if everything else nulls).max(0)
-        curve = self._curve(query, m, chosen, null)
+        null_scores = None if nulls is None or not len(nulls) else (nulls[chosen] if everything else nulls).max(0)
+        curve = self._curve(query, m, chosen, null_scores)
         at = {m.videos[i]["key"]: i for i in chosen}
         def look(heard): return self._while(m, at[heard.id], curve, heard) if heard.id in at else None
-        return self._best(m, chosen, curve, null, top, level, exact, isinstance(query, str)), look
+        return self._best(m, chosen, curve, null_scores, top, level, exact, isinstance(query, str)), look
 
-    def _curve(self, query, m, chosen, null):
+    def _curve(self, query, m, chosen, null_scores):
         "A query's `Curve` over all frames in memory; those of videos that were not chosen stand at -inf."
-        background, one = background_of(self.encoder), m.slice(chosen[0]) if len(chosen) == 1 else slice(None)
+        reference_set, one = reference_set_of(self.encoder), m.slice(chosen[0]) if len(chosen) == 1 else slice(None)
         def of(vector, calibrated=True):
             scores = np.full(len(m.vectors), -1, np.float32)
             scores[one] = scan(m.vectors[one], vector)
             if not np.isfinite(scores).all(): raise VfrError(f"{self.path} is damaged: a vector of it is no vector; vfr check {shlex.quote(self.path)} says of which video", "damaged")
-            return scores, scores - m.usual - np.float32(background.of_query(vector)) if calibrated and background else scores
+            return scores, scores - m.offsets - np.float32(reference_set.of_query(vector)) if calibrated and reference_set else scores
         def leaf(part):
-            scores, heights = of(part.vector(self.encoder), part.is_text)
-            if background and not part.is_text: heights = scores - 2 * np.float32(picture_background(background).of_query(part.vector(self.encoder)))   # pictures lie closer to pictures than sentences do
-            return Curve(scores, heights, p_value(heights, null) if null is not None and part.is_text else None)
+            scores, calibrated = of(part.vector(self.encoder), part.is_text)
+            if reference_set and not part.is_text: calibrated = scores - 2 * np.float32(picture_reference_set(reference_set).of_query(part.vector(self.encoder)))   # pictures lie closer to pictures than sentences do
+            return Curve(scores, calibrated, p_value(calibrated, null_scores) if null_scores is not None and part.is_text else None)
         if isinstance(query, str): curve = Curve(*of(self.encoder.encode_texts([query])[0]))
         else: curve = query.curve(leaf, m.times, m.ends, np.repeat(np.arange(len(m.videos)), np.diff(m.starts)))
-        curve = without_blank(curve, m.usual > BLANK / 2)
+        curve = without_blank(curve, m.offsets > BLANK / 2)
         if len(chosen) == len(m.videos): return curve
-        heights = np.full(len(m.vectors), -np.inf, np.float32)
-        for i in chosen: heights[m.slice(i)] = curve.heights[m.slice(i)]
-        return replace(curve, heights=heights)
+        calibrated = np.full(len(m.vectors), -np.inf, np.float32)
+        for i in chosen: calibrated[m.slice(i)] = curve.calibrated_scores[m.slice(i)]
+        return replace(curve, calibrated_scores=calibrated)
 
-    def _best(self, m, chosen, curve, null, top, level, exact, simple):
+    def _best(self, m, chosen, curve, null_scores, top, level, exact, simple):
         "Moments of one video after the other, until no other can have a better one; `simple`: the query is a sentence."
-        heights, found = np.maximum.reduceat(curve.heights, m.starts[:-1]), []
-        for i in sorted(chosen, key=lambda i: -heights[i]):
-            if len(found) >= top and heights[i] <= sorted((f.height for f in found), reverse=True)[top - 1]: break
+        calibrated, found = np.maximum.reduceat(curve.calibrated_scores, m.starts[:-1]), []
+        for i in sorted(chosen, key=lambda i: -calibrated[i]):
+            if len(found) >= top and calibrated[i] <= sorted((f.calibrated_score for f in found), reverse=True)[top - 1]: break
             part, v = m.slice(i), m.videos[i]
             mine = _window(curve, part)
-            if simple and null is not None: mine = replace(mine, p=p_value(mine.heights, null))   # of this video's frames only: there may be a million others
+            if simple and null_scores is not None: mine = replace(mine, p=p_value(mine.calibrated_scores, null_scores))   # of this video's frames only: there may be a million others
             frames = FrameVectors(m.times[part], m.vectors[part].astype(np.float32), v["duration"])
             moments = moments_of(frames, mine, v["link"] or v["path"], v["path"] if exact and os.path.isfile(v["path"]) else None, top, False, level, exact)
-            found += [_Found(v["key"], replace(x, title=v["title"]), float(mine.heights[np.searchsorted(frames.times, x.time)])) for x in moments]
-        return sorted(found, key=lambda f: -f.height)[:top]
+            found += [_Found(v["key"], replace(x, title=v["title"]), float(mine.calibrated_scores[np.searchsorted(frames.times, x.time)])) for x in moments]
+        return sorted(found, key=lambda f: -f.calibrated_score)[:top]
 
     def _while(self, m, i, curve, heard):
         "What is seen while something is said, as a `_Found`: the span is that of the lines."
         part, v = m.slice(i), m.videos[i]
         first = max(0, int(np.searchsorted(m.times[part], heard.start, side="right")) - 1)
         last = max(first + 1, int(np.searchsorted(m.times[part], heard.end)))
-        best = part.start + first + int(np.argmax(curve.heights[part][first:last]))
+        best = part.start + first + int(np.argmax(curve.calibrated_scores[part][first:last]))
         frame = float(m.times[best])
         moment = Moment(v["link"] or v["path"], heard.start, heard.end, max(frame, heard.start), float(curve.scores[best]),
-                        title=v["title"], evidence="said", said=heard.words)
-        return _Found(v["key"], moment, float(curve.heights[best]), frame)
+                        title=v["title"], evidence="said", text=heard.words)
+        return _Found(v["key"], moment, float(curve.calibrated_scores[best]), frame)
 
     def _near(self, query, n, ids):
         "The keys of the videos of the `n` frames that the index on disk proposes for a sentence, of some videos or of all."
@@ -1022,7 +1023,7 @@ def _fused(seen, heard, look, level):
         if said is None: continue   # its video came in meanwhile
         if same is None: entries.append([1 / (60 + rank), said]); continue
         best = same[1] if h.start <= same[1].moment.time <= h.end else said   # the moment is that of the words
-        both = replace(best.moment, start=h.start, end=h.end, evidence="both", said=h.words)
+        both = replace(best.moment, start=h.start, end=h.end, evidence="both", text=h.words)
         same[:] = same[0] + 1 / (60 + rank), replace(best, moment=both)
     return [f for _, f in sorted(entries, key=lambda e: (doubtful(e[1].moment) and bool(heard), -e[0]))]
 
@@ -1070,10 +1071,10 @@ def _batches(table, names):
 
 def _look_at_frames(table, found): # a dict: key -> `_Lying`
     for batch in _batches(table, ["video", "time", "end", "usual", "vector", "thumb"]):
-        times, ends, usual = (batch[n].to_numpy(zero_copy_only=False).astype(float) for n in ("time", "end", "usual"))
+        times, ends, offsets = (batch[n].to_numpy(zero_copy_only=False).astype(float) for n in ("time", "end", "usual"))
         vectors = np.stack([np.full(1, np.nan) if v is None else v for v in batch["vector"].to_numpy(zero_copy_only=False)]).astype(np.float32) if not batch["vector"].null_count else None
         timed = np.isfinite(times) & np.isfinite(ends) & (times >= 0) & (ends >= times)
-        solid = np.isfinite(usual) & (np.isfinite(vectors).all(1) & vectors.any(1) if vectors is not None else batch["vector"].is_valid().to_numpy(zero_copy_only=False))
+        solid = np.isfinite(offsets) & (np.isfinite(vectors).all(1) & vectors.any(1) if vectors is not None else batch["vector"].is_valid().to_numpy(zero_copy_only=False))
         for key, row, t, s, thumb in zip(batch["video"].to_pylist(), batch["_rowid"].to_pylist(), timed, solid, batch["thumb"].to_pylist()):
             lying = found[key]
             lying.frames += 1
@@ -1095,8 +1096,8 @@ def _wrong_with(row, lying, length): # of the videos table; what lies under its 
     if not out and not 0 <= row["duration"] < 1 << 40: out.append(f"a duration of {row['duration']:g} s")
     for name in ("frames", "lines"):
         if row[name] is not None and row[name] != getattr(lying, name): out.append(f"{getattr(lying, name)} {name} where {row[name]} should be")
-    null = row["null"] or []
-    if not np.isfinite(np.array(null, float)).all() or length not in (None, len(null)): out.append("a measure of chance that is none")
+    null_scores = row["null"] or []
+    if not np.isfinite(np.array(null_scores, float)).all() or length not in (None, len(null_scores)): out.append("a measure of chance that is none")
     return out + sorted(lying.wrong)
 
 # %% ../../nbs/library/37_library.ipynb #cad4b664
@@ -1113,9 +1114,9 @@ def _unmendable(library):
 
 def _known_length(library, rows):
     "{digest of a background: the length of what is measured with it}, as far as that is known here."
-    try: background = background_of(library.encoder)
-    except VfrError: background = None
-    return {background.digest: len(background.sentences)} if background else {}
+    try: reference_set = reference_set_of(library.encoder)
+    except VfrError: reference_set = None
+    return {reference_set.digest: len(reference_set.sentences)} if reference_set else {}
 
 def _faults_of(row, lying, length):
     "`Fault`s of one video."
@@ -1220,7 +1221,7 @@ class _Hearer(_Seer):
             with _plainly(self.path): rows = self._table("frames").search().where(is_one_of("video", key)).select(["time", "thumb"]).limit(None).to_arrow().to_pylist()
             pictures = [(r["time"], picture_of(r["thumb"])) for r in rows]
             self._blank[key] = np.array([t for t, p in pictures if p is not None and not has_content(p)])
-        if empty and (m := self._held): self._held = replace(m, usual=self._with_blank(m.videos, m.starts, m.times, m.usual))
+        if empty and (m := self._held): self._held = replace(m, usual=self._with_blank(m.videos, m.starts, m.times, m.offsets))
         return bool(empty)
 
     def _thumbnails(self, found):
@@ -1240,7 +1241,7 @@ class _Hearer(_Seer):
 class Library(_Hearer):
     "Many videos in a folder, searched at once: `add`, `remove`, `search`, `videos`, `len`."
     def __init__(self, path, # a folder, which need not exist yet, or an address that LanceDB knows, e.g. s3://bucket/library
-                 encoder=None, # a name for `serve`, or an encoder; None takes the one that made the library, or the embedded one
+                 encoder=None, # a name for `load_for_inference`, or an encoder; None takes the one that made the library, or the embedded one
                  every=None, # seconds between the frames that are looked at, settled with the first video; None takes what the library has, or 1
                  create=True): # False: VfrError where there is none
         super().__init__(path, encoder, every, create)
@@ -1248,7 +1249,9 @@ class Library(_Hearer):
     @property
     def videos(self):
         "The videos in the order of adding, a list of `LibraryVideo`."
-        return [LibraryVideo(**r) for r in self._rows(*LibraryVideo.__dataclass_fields__)]
+        columns = {"caption_source": "said"}   # as libraries call it on disk
+        fields = {f: columns.get(f, f) for f in LibraryVideo.__dataclass_fields__}
+        return [LibraryVideo(**{f: r[c] for f, c in fields.items()}) for r in self._rows(*fields.values())]
 
     def __len__(self): return len(self._rows("id"))
     def __bool__(self): return True
@@ -1294,8 +1297,8 @@ def build_index(library, # a `Library`
     if n < 1000: raise VfrError(f"{library.path} has {n} frames: an index needs 1,000 or more, and is of use from a million on")
     with library._writing(), _plainly(library.path):
         frames.create_index("vector", config=IvfPq(distance_type="cosine", num_partitions=max(1, int(n ** 0.5)), num_sub_vectors=library.encoder.dim // 8))
-    background = background_of(library.encoder)
-    wanted = background.sentences[:queries] if background else library.encoder.encode_texts(["a dog", "a house", "two people", "a street", "a red car"])
+    reference_set = reference_set_of(library.encoder)
+    wanted = reference_set.sentences[:queries] if reference_set else library.encoder.encode_texts(["a dog", "a house", "two people", "a street", "a red car"])
     found = [frames.search(w, vector_column_name="vector").distance_type("cosine").nprobes(64).refine_factor(20).select(["video", "time", "_distance"]).limit(10).to_arrow() for w in wanted]
     exact = [frames.search(w, vector_column_name="vector").distance_type("cosine").bypass_vector_index().select(["video", "time", "_distance"]).limit(10).to_arrow() for w in wanted]
     hits = [np.mean(np.array(a["_distance"]) <= np.array(b["_distance"])[-1] + 1e-6) for a, b in zip(found, exact)]

@@ -237,14 +237,14 @@ def _apart(job, stop, progress=None, grown=lambda: 0):
         while True:
             heard = worker.hear()
             if heard is None: raise VfrError(f"{link} could not be downloaded: the process that did it has ended; run it again", "other")
-            for said in heard:
+            for outcome in heard:
                 last = time.monotonic()
-                if "value" in said or "error" in said:
+                if "value" in outcome or "error" in outcome:
                     done, worker = worker, None
                     done.rest()
-                    if "error" in said: raise VfrError(*said["error"])
-                    return said["value"]
-                if progress and "bytes" in said: progress(said)
+                    if "error" in outcome: raise VfrError(*outcome["error"])
+                    return outcome["value"]
+                if progress and "bytes" in outcome: progress(outcome)
             if stop.is_set(): raise VfrError(f"{link}: cancelled; run it again to resume", "cancelled")
             if worker.memory() > MEMORY: raise VfrError(f"a page of {link} does not fit in {MEMORY >> 20} MiB of memory: give the link of one video", "size")
             if (n := grown()) > size: size, last = n, time.monotonic()
@@ -262,8 +262,8 @@ def work_apart():
         for line in sys.stdin.buffer: jobs.put(json.loads(line))
         os.killpg(0, signal.SIGKILL)   # whoever asked has gone
     threading.Thread(target=listen, daemon=True).start()
-    def tell(**said):
-        with turn: out.write(json.dumps(said).encode() + b"\n")
+    def tell(**outcome):
+        with turn: out.write(json.dumps(outcome).encode() + b"\n")
     while True:
         try: job = jobs.get(timeout=30)
         except queue.Empty: os._exit(0)
@@ -496,24 +496,24 @@ def _said(home):
 
 def _read(home):
     "The complete `Video` in a folder, or None."
-    said, number = _said(home), (int, float)
-    path, captions = _inside(home, said.get("path")), _inside(home, said.get("captions"))
-    text = lambda name: said[name] if isinstance(said.get(name), str) else None
+    outcome, number = _said(home), (int, float)
+    path, captions = _inside(home, outcome.get("path")), _inside(home, outcome.get("captions"))
+    text = lambda name: outcome[name] if isinstance(outcome.get(name), str) else None
     if path is None or not text("url"): return None
     if os.name == "posix" and (home / "video.json").stat().st_mode & 0o077:   # it holds the whole link
         with suppress(OSError): (home / "video.json").chmod(0o600)
-    seconds = said.get("duration")
+    seconds = outcome.get("duration")
     seconds = seconds if isinstance(seconds, number) and not isinstance(seconds, bool) and 0 <= seconds < 1e9 else None
-    return Video(str(path), public_link(text("url")), text("title"), seconds, _spans(said.get("chapters"), title=str, start_time=number, end_time=number),
-                 captions and str(captions), text("language"), _spans(said.get("heatmap"), start_time=number, end_time=number, value=number))
+    return Video(str(path), public_link(text("url")), text("title"), seconds, _spans(outcome.get("chapters"), title=str, start_time=number, end_time=number),
+                 captions and str(captions), text("language"), _spans(outcome.get("heatmap"), start_time=number, end_time=number, value=number))
 
 def _by_public_link(root, link, height):
     "The download whose link looks like `link` without its secrets, if there is just one, or None."
     if public_link(link) != link: return None
     found = []
     for note in root.glob(f"{'[0-9a-f]' * 16}/video.json"):
-        said = _said(note.parent)
-        full = said.get("link") or said.get("url")
+        outcome = _said(note.parent)
+        full = outcome.get("link") or outcome.get("url")
         if isinstance(full, str) and full != link and public_link(full) == link and note.parent.name == _folder_name(full, height): found.append(_read(note.parent))
     found = [v for v in found if v]
     return found[0] if len(found) == 1 else None

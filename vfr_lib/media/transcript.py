@@ -83,19 +83,19 @@ def _seconds(minus, h, m, s, part):
 
 def _arrow_cues(text):
     "[(start, end, text)] of what .srt and .vtt files hold, and how many cues could not be read."
-    vtt, cues, said, lost = text.lstrip().startswith("WEBVTT"), [], [], 0
+    vtt, cues, words, lost = text.lstrip().startswith("WEBVTT"), [], [], 0
     for line in _each(text):
         arrow = "->" in line
         m = arrow and _times.match(line[:200])
         if m or (arrow and "-->" in line and re.search(r"\d\s?[:.]\s?\w", line[:200])):
-            if said and said[-1][:20].strip().isdigit(): said.pop()   # the number of this cue
+            if words and words[-1][:20].strip().isdigit(): words.pop()   # the number of this cue
             if len(cues) >= MOST: break
-            said = []
-            if m: cues.append((_seconds(*m.groups()[:5]), _seconds(*m.groups()[5:]), said))
+            words = []
+            if m: cues.append((_seconds(*m.groups()[:5]), _seconds(*m.groups()[5:]), words))
             else: lost += 1
-        elif vtt and not line: said = []   # up to the next times there are only names and notes
-        elif len(said) < 1000: said.append(line)
-    return [(start, end, "\n".join(said)) for start, end, said in cues], lost
+        elif vtt and not line: words = []   # up to the next times there are only names and notes
+        elif len(words) < 1000: words.append(line)
+    return [(start, end, "\n".join(words)) for start, end, words in cues], lost
 
 # %% ../../nbs/media/12_transcript.ipynb #82a0567d
 def _ass_text(text):
@@ -117,9 +117,9 @@ def _ass_cues(text):
         what, _, rest = line.partition(":")
         if what == "Format" and {"start", "end", "text"} <= {*(given := [n.strip().lower() for n in rest[:1000].split(",")])}: names = given
         if what != "Dialogue": continue
-        said = dict(zip(names, rest.split(",", len(names) - 1)))
-        start, end = (re.fullmatch(_time, said.get(n, "").strip()) for n in ("start", "end"))
-        if start and end and "text" in said: cues.append((_seconds(*start.groups()), _seconds(*end.groups()), _ass_text(said["text"])))
+        words = dict(zip(names, rest.split(",", len(names) - 1)))
+        start, end = (re.fullmatch(_time, words.get(n, "").strip()) for n in ("start", "end"))
+        if start and end and "text" in words: cues.append((_seconds(*start.groups()), _seconds(*end.groups()), _ass_text(words["text"])))
         else: lost += 1
     return cues, lost
 
@@ -140,7 +140,7 @@ def _lines(cues):
     "The `Line`s of cues (start, end, text) in order of time."
     cues = sorted(((start, max(start, end), text) for start, end, text in cues if _sane(start, end)), key=lambda cue: cue[:2])
     if _rolls(cues): return _once(_unrolled(cues))
-    return _once(_typed([Line(start, end, said) for start, end, text in cues if (said := _plain(text))]))
+    return _once(_typed([Line(start, end, words) for start, end, text in cues if (words := _plain(text))]))
 
 def _sane(*times): return all(math.isfinite(t) and t < 1e9 for t in times)   # thirty years
 
@@ -165,10 +165,10 @@ def _unrolled(cues):
     out, shown, last, until = [], [], "", -1.0
     for start, end, text in cues:
         if not (rows := _rows(text)): continue
-        said = " ".join(rows)
+        words = " ".join(rows)
         before = (*(" ".join(shown[-n:]) for n in range(min(4, len(shown)), 0, -1)), last) if start - until < 0.5 else ()
-        known = next((b for b in before if f"{said} ".startswith(f"{b} ")), "")
-        if new := said[len(known):].strip(): out.append(Line(start, end, new))
+        known = next((b for b in before if f"{words} ".startswith(f"{b} ")), "")
+        if new := words[len(known):].strip(): out.append(Line(start, end, new))
         shown, last, until = rows, new or last, end
     return out
 
@@ -212,7 +212,7 @@ def read_transcript(path): # a file as .srt, .vtt, .ass or another format that p
     if lost + broken: warn(f"{lost + broken} of {lost + len(cues)} cues of {path} could not be read and were left out: their times are broken")
     limit = size_text(LARGEST) if len(data) > LARGEST else f"{MOST:,} cues" if len(cues) >= MOST else None
     if limit: warn(f"{path} is larger than {limit}: what comes after {hms(lines[-1].end if lines else 0)} was left out; split it to have all")
-    if long := sum(len(said) > LONGEST for *_, said in cues): warn(f"{long:,} cues of {path} are longer than {LONGEST:,} letters and were cut: give every sentence its own times")
+    if long := sum(len(words) > LONGEST for *_, words in cues): warn(f"{long:,} cues of {path} are longer than {LONGEST:,} letters and were cut: give every sentence its own times")
     return lines
 
 def _cues(path, text):

@@ -11,9 +11,9 @@ import numpy as np
 from dataclasses import dataclass
 
 from ..core import Moment, Moments, VfrError
-from ..encoders.inference import serve
+from ..encoders.inference import load_for_inference
 from ..media.frames import check_step, frame_at, frames_between, open_video, probe
-from .calibration import background_of, p_value
+from .calibration import p_value, reference_set_of
 from .embedding import embed_stages
 
 # %% ../../nbs/search/32_moments.ipynb #1ad32f77
@@ -27,22 +27,22 @@ def shot_cuts(vectors): # float array (n, dim), the frames' vectors, L2-normalis
 def find_moments(scores, # float array (n,), one score per sampled frame; -inf where it can be no answer
                  top=5, # number of moments, at most
                  cuts=None, # boolean array (n - 1,) from `shot_cuts`; None knows of no cuts
-                 apart=5, # frames between two summits of one shot, at least
-                 absent=np.inf): # a score that is reached where the thing is absent: the plain is not above it
+                 min_distance=5, # frames between two summits of one shot, at least
+                 absent=np.inf): # a score that is reached where the thing is absent: the baseline is not above it
     "Spans of high score as (first, last, best) frame indices, the highest best first; spans never overlap or cross a cut, and no more than three are of one shot."
     s = np.asarray(scores, float)
     known = s[np.isfinite(s)]
     if not len(known): return []
-    plain = min(np.median(known), (known.max() + known.min()) / 2, absent if np.isfinite(absent) else np.inf)
+    baseline = min(np.median(known), (known.max() + known.min()) / 2, absent if np.isfinite(absent) else np.inf)
     shot = np.zeros(len(s), int) if cuts is None else np.concatenate([[0], np.cumsum(cuts)])
     taken, spans = np.zeros(len(s), bool), []
     for best in np.argsort(-s, kind="stable").tolist():
         if len(spans) == top or not np.isfinite(s[best]): break
-        beside = [j for j in (best - 1, best + 1) if 0 <= j < len(s) and shot[j] == shot[best]]
-        if taken[best] or any(s[j] > s[best] or taken[j] for j in beside): continue   # no summit
+        neighbours = [j for j in (best - 1, best + 1) if 0 <= j < len(s) and shot[j] == shot[best]]
+        if taken[best] or any(s[j] > s[best] or taken[j] for j in neighbours): continue   # no summit
         same = [b for *_, b in spans if shot[b] == shot[best]]
-        if len(same) == 3 or any(abs(b - best) < apart for b in same): continue
-        free = (shot == shot[best]) & ~taken & np.isfinite(s) & (s >= (s[best] + plain) / 2)
+        if len(same) == 3 or any(abs(b - best) < min_distance for b in same): continue
+        free = (shot == shot[best]) & ~taken & np.isfinite(s) & (s >= (s[best] + baseline) / 2)
         free[best] = True
         first = best - int(np.argmin(np.append(free[best::-1], False))) + 1
         last = best + int(np.argmin(np.append(free[best:], False))) - 1
@@ -71,19 +71,19 @@ def first_after_cut(path, # a video file
 class Curve:
     "How well each sampled frame of a video matches a query."
     scores: np.ndarray    # float (n,), cosines
-    heights: np.ndarray   # float (n,), calibrated scores, by which frames are ranked; -inf where a frame shows nothing
+    calibrated_scores: np.ndarray   # float (n,), calibrated scores, by which frames are ranked; -inf where a frame shows nothing
     p: np.ndarray = None  # float (n,), p-values corrected for the number of frames, or None without a background
     until: np.ndarray = None  # float (n,), seconds: where an answer with this best frame ends at the earliest, or None
 
 def curve_of(frames, # `FrameVectors`
              wanted, # float32 (dim,), the query's vector
-             background=None): # the encoder's `Background`, or None
+             reference_set=None): # the encoder's `ReferenceSet`, or None
     "The `Curve` of a sentence."
     scores = frames.vectors @ wanted
-    if background is None: return Curve(scores, np.where(frames.blank, -np.inf, scores))
-    usual, null = background.of_frames(frames.vectors, frames.blank)
-    heights = np.where(frames.blank, -np.inf, scores - usual - background.of_query(wanted))
-    return Curve(scores, heights, p_value(heights, null))
+    if reference_set is None: return Curve(scores, np.where(frames.blank, -np.inf, scores))
+    offsets, null_scores = reference_set.of_frames(frames.vectors, frames.blank)
+    calibrated = np.where(frames.blank, -np.inf, scores - offsets - reference_set.of_query(wanted))
+    return Curve(scores, calibrated, p_value(calibrated, null_scores))
 
 # %% ../../nbs/search/32_moments.ipynb #ffc6da9b
 def check_search(query, top, every, level=0.05):
@@ -105,9 +105,9 @@ def moments_of(frames, # `FrameVectors` of a video
                exact=True): # look for the cut at which a moment begins or ends; False leaves it at the nearest sampled frame
     "The moments of a video whose frames are vectors already: `Moments`, best first, with the curve of all scores."
     found, cuts = Moments(), shot_cuts(frames.vectors)
-    found.share, found.path, found.times, found.scores, found.duration, found.level = frames.share, path and str(path), frames.times, curve.scores, frames.end, level
-    absent = np.inf if curve.p is None else curve.heights[curve.p <= level].min(initial=np.inf)
-    for first, last, best in find_moments(curve.heights, top, cuts, absent=absent):
+    found.fraction, found.path, found.times, found.scores, found.duration, found.level = frames.fraction, path and str(path), frames.times, curve.scores, frames.end, level
+    absent = np.inf if curve.p is None else curve.calibrated_scores[curve.p <= level].min(initial=np.inf)
+    for first, last, best in find_moments(curve.calibrated_scores, top, cuts, absent=absent):
         start, end = _edges(path if exact else None, frames, first, last, cuts)
         if curve.until is not None: end = max(end, float(curve.until[best]))
         time = float(frames.times[best])
@@ -127,7 +127,7 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
                  query, # what should be seen: a sentence, or a `Query`
                  top=5, # number of moments, at most
                  every=1.0, # seconds between the frames that are looked at
-                 encoder="embedded", # a name for `serve`, or an encoder
+                 encoder="embedded", # a name for `load_for_inference`, or an encoder
                  pictures=True, # fetch the best frame of each moment
                  progress=None, # called with (stage, done, total): `download` in bytes, `frames` in seconds
                  stop=None, # a threading.Event; once set, it ends within a second with a VfrError of kind `cancelled`
@@ -135,7 +135,7 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
                  count=None, # called with (what, how many so far, seconds so far): bytes `received`, frames `extracted`, frames `processed`
                  early=True, # begin with a first look at a long video; False yields the last answer only
                  level=0.05): # the highest p-value that counts as found, see `Moments.convincing`
-    "Yield `Moments` that improve; `share` says of how much of the video they know, and the last, with share 1, is what `find` returns."
+    "Yield `Moments` that improve; `fraction` says of how much of the video they know, and the last, with fraction 1, is what `find` returns."
     check_search(query, top, every, level)
     tell = progress or (lambda *a: None)
     def arriving(p):
@@ -143,12 +143,12 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
         tell("download", p["bytes"], p["total"])
     name, path = open_video(video, arriving, stop)
     probe(path)   # a bad file is refused before the encoder is loaded
-    encoder = serve(encoder)
-    background = background_of(encoder)
+    encoder = load_for_inference(encoder)
+    reference_set = reference_set_of(encoder)
     wanted = encoder.encode_texts([query])[0] if isinstance(query, str) else None
-    curve = lambda f: query.curve_in(f, encoder, background) if wanted is None else curve_of(f, wanted, background)
-    for frames in embed_stages(path, encoder, every, (lambda f: curve(f).heights) if early else None, lambda n, done, end: tell("frames", done, end), stop, cache=cache, count=count):
-        whole = frames.share == 1
+    curve = lambda f: query.curve_in(f, encoder, reference_set) if wanted is None else curve_of(f, wanted, reference_set)
+    for frames in embed_stages(path, encoder, every, (lambda f: curve(f).calibrated_scores) if early else None, lambda n, done, end: tell("frames", done, end), stop, cache=cache, count=count):
+        whole = frames.fraction == 1
         if whole or early: yield moments_of(frames, curve(frames), name, path, top, pictures and whole, level, whole)
 
 def find(video, query, top=5, every=1.0, encoder="embedded", pictures=True, progress=None, stop=None, cache=True, count=None, level=0.05): # see `find_anytime`

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TAU', 'THERE', 'SHARP', 'LOOSE', 'SHIFT', 'Taught', 'Query', 'best_between', 'check_query', 'encoder_key',
-           'picture_background', 'without_blank', 'learn', 'saved_queries', 'delete_query', 'teaching_scores']
+           'picture_reference_set', 'without_blank', 'learn', 'saved_queries', 'delete_query', 'teaching_scores']
 
 # %% ../../nbs/search/33_query.ipynb #d66e725e
 import functools, hashlib, json, math, os, re, threading, weakref
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import VfrError, write_whole
+from ..core import VfrError, renamed, write_whole
 from ..encoders.base import Encoder, to_rgb, unit
-from ..encoders.inference import serve
-from .calibration import Background, p_value
+from ..encoders.inference import load_for_inference
+from .calibration import ReferenceSet, p_value
 from .moments import Curve, find_moments, shot_cuts
 
 # %% ../../nbs/search/33_query.ipynb #19b1f5f7
@@ -33,8 +33,8 @@ class Taught:
     of: str           # what it was before: `text` or `image`
     encoder: str      # whose vectors it was taught with, see `encoder_key`
     encoder_name: str
-    right: tuple      # seconds
-    wrong: tuple      # seconds
+    positives: tuple  # seconds
+    negatives: tuple  # seconds
     vector: np.ndarray = field(repr=False, compare=False)   # float32 (dim,), L2-normalised
 
 def _as_query(q):
@@ -120,7 +120,7 @@ def _written(q, inside=False):
     sign = dict(zip(("and", "or", "then"), (" & ", " | ", " >> "))).get(q.kind)
     if q.kind == "text": text = json.dumps(q.text, ensure_ascii=False)
     elif q.kind == "image": text = f"image({q.text})"
-    elif q.kind == "taught": text = f"taught({q.text}, {len(q.data.right)} right, {len(q.data.wrong)} wrong)"
+    elif q.kind == "taught": text = f"taught({q.text}, {len(q.data.positives)} right, {len(q.data.negatives)} wrong)"
     elif q.kind == "not": text = "~" + _written(q.parts[0], True)
     else: text = sign.join(_written(p, True) for p in q.parts) + (f" within {q.within:g} s" if q.kind == "then" and q.within != 10 else "")
     weighed = q.weight != 1
@@ -131,12 +131,12 @@ def _written(q, inside=False):
 TAU = 0.05       # cosine units, how soft minimum and maximum are
 THERE = 0.2     # up to this p-value, `~` takes a thing for there
 
-def _soft(heights, # float array (k, n)
+def _soft(scores, # float array (k, n)
           weights, # k numbers
           tau): # negative for a minimum
     "Soft maximum or minimum of k curves, float (n,): a weighted mean of exponentials, as high as they are where all are equal."
     w = np.array(weights, float)[:, None]
-    z = np.clip(np.asarray(heights, float), -9, 9) / tau   # -inf may mean: not looked at
+    z = np.clip(np.asarray(scores, float), -9, 9) / tau   # -inf may mean: not looked at
     top = z.max(0)
     return tau * (top + np.log((w * np.exp(z - top)).sum(0) / w.sum()))
 
@@ -145,13 +145,13 @@ def _videos(video):
     starts = np.flatnonzero(np.append(True, video[1:] != video[:-1]))
     return starts, np.diff(np.append(starts, len(video)))
 
-def _last(heights, out, video, by=0.0):
+def _last(scores, out, video, by=0.0):
     "Heights with the frames `out` put `by` below all others of their video."
-    if not out.any(): return heights
+    if not out.any(): return scores
     starts, sizes = _videos(video)
-    lowest = np.minimum.reduceat(np.where(out, np.inf, heights), starts)
+    lowest = np.minimum.reduceat(np.where(out, np.inf, scores), starts)
     lowest = np.where(np.isfinite(lowest), lowest, -1.0)   # all frames of a video are out
-    return np.where(out, np.repeat(lowest, sizes) - by, heights)
+    return np.where(out, np.repeat(lowest, sizes) - by, scores)
 
 def _most(curves):
     "The largest p-value of several curves, frame by frame, or None where one does not know."
@@ -162,39 +162,39 @@ def _deciding(values, which): return np.stack(values)[which, np.arange(len(which
 
 def _and(query, curves):
     wanted = [(part.weight, c) for part, c in zip(query.parts, curves) if part.kind != "not"]
-    heights = [c.heights for _, c in wanted]
+    calibrated = [c.calibrated_scores for _, c in wanted]
     untils = [c.until for _, c in wanted if c.until is not None]
-    return Curve(_deciding([c.scores for _, c in wanted], np.argmin(heights, axis=0)), _soft(heights, [w for w, _ in wanted], -TAU), _most([c for _, c in wanted]),
+    return Curve(_deciding([c.scores for _, c in wanted], np.argmin(calibrated, axis=0)), _soft(calibrated, [w for w, _ in wanted], -TAU), _most([c for _, c in wanted]),
                  np.max(untils, axis=0) if untils else None)
 
 def _without(curve, no, video):
     "A curve with the frames last that show what `no` is the curve of."
-    seen = no.heights[np.isfinite(no.heights)]
-    limit = seen.mean() + seen.std() if no.p is None else no.heights[no.p <= THERE].min(initial=np.inf)
-    shown = no.heights > limit if no.p is None else no.p <= THERE
-    return replace(curve, heights=_last(curve.heights, shown, video, np.where(shown, no.heights - limit, 0)), p=None if curve.p is None else np.where(shown, 1.0, curve.p))
+    seen = no.calibrated_scores[np.isfinite(no.calibrated_scores)]
+    limit = seen.mean() + seen.std() if no.p is None else no.calibrated_scores[no.p <= THERE].min(initial=np.inf)
+    shown = no.calibrated_scores > limit if no.p is None else no.p <= THERE
+    return replace(curve, calibrated_scores=_last(curve.calibrated_scores, shown, video, np.where(shown, no.calibrated_scores - limit, 0)), p=None if curve.p is None else np.where(shown, 1.0, curve.p))
 
 def _or(query, curves):
-    heights = [c.heights for c in curves]
-    strongest = np.argmax(heights, axis=0)
+    calibrated = [c.calibrated_scores for c in curves]
+    strongest = np.argmax(calibrated, axis=0)
     p = None if any(c.p is None for c in curves) else np.minimum(1, len(curves) * np.min([c.p for c in curves], axis=0))
     untils = [np.full(len(strongest), -np.inf) if c.until is None else c.until for c in curves]
-    return Curve(_deciding([c.scores for c in curves], strongest), _soft(heights, [part.weight for part in query.parts], TAU), p,
+    return Curve(_deciding([c.scores for c in curves], strongest), _soft(calibrated, [part.weight for part in query.parts], TAU), p,
                  _deciding(untils, strongest) if any(c.until is not None for c in curves) else None)
 
 # %% ../../nbs/search/33_query.ipynb #c83b7638
-def best_between(heights, # float array (n,)
+def best_between(scores, # float array (n,)
                  first, last): # int arrays (m,): stretches of frames from `first` to before `last`
     "The index of the highest frame of each stretch, int (m,); -1 where it is empty."
     length = np.asarray(last) - first
-    best, found, width = np.arange(len(heights)), np.full(len(length), -1), 1
+    best, found, width = np.arange(len(scores)), np.full(len(length), -1), 1
     while True:
         now = np.flatnonzero((length >= width) & (length < 2 * width))
         a, b = best[first[now]], best[last[now] - width]
-        found[now] = np.where(heights[b] > heights[a], b, a)
+        found[now] = np.where(scores[b] > scores[a], b, a)
         if not (length >= 2 * width).any(): return found
         a, b = best[:-width], best[width:]
-        best, width = np.where(heights[b] > heights[a], b, a), 2 * width
+        best, width = np.where(scores[b] > scores[a], b, a), 2 * width
 
 def _then(query, curves, times, ends, video):
     (a, b), starts = curves, _videos(video)[0]
@@ -202,13 +202,13 @@ def _then(query, curves, times, ends, video):
     gaps[starts[1:]] = times[starts[1:] - 1] - times[starts[1:]] + 2 * query.within   # videos one behind the other, out of reach of each other
     clock = times + np.cumsum(gaps)
     first, last = np.searchsorted(clock, clock, side="right"), np.searchsorted(clock, clock + query.within + 1e-6, side="right")
-    later = best_between(b.heights, first, last)
+    later = best_between(b.calibrated_scores, first, last)
     none = later < 0
-    pair = Curve(b.scores[later], b.heights[later], None if b.p is None else b.p[later])
-    heights = _soft([a.heights, pair.heights], [part.weight for part in query.parts], -TAU)
+    pair = Curve(b.scores[later], b.calibrated_scores[later], None if b.p is None else b.p[later])
+    calibrated = _soft([a.calibrated_scores, pair.calibrated_scores], [part.weight for part in query.parts], -TAU)
     p = _most([a, pair])
     until = (ends if b.until is None else np.maximum(b.until, ends))[later]
-    return Curve(np.where(pair.heights < a.heights, pair.scores, a.scores), _last(heights, none, video), None if p is None else np.where(none, 1.0, p), np.where(none, ends, until))
+    return Curve(np.where(pair.calibrated_scores < a.calibrated_scores, pair.scores, a.scores), _last(calibrated, none, video), None if p is None else np.where(none, 1.0, p), np.where(none, ends, until))
 
 # %% ../../nbs/search/33_query.ipynb #50f1fbe1
 def _whole(query, leaf, times, ends, video):
@@ -251,13 +251,13 @@ def _remember(known, key, make, most):
         while len(known) > most: known.popitem(last=False)
     return value
 
-def encoder_key(encoder): # as `serve` gives it
+def encoder_key(encoder): # as `load_for_inference` gives it
     "What must be the same for vectors to be compared, as a few letters, or None where it cannot be said."
     who = f"{encoder.digest} {sorted(vars(encoder.config).items())}" if hasattr(encoder, "digest") else encoder.identity()
     return who and hashlib.sha256(who.encode()).hexdigest()[:16]
 
 def _vector(query, # one of `leaves`
-            encoder): # as `serve` gives it
+            encoder): # as `load_for_inference` gives it
     "The vector of a part, float32 (dim,); what was taught with another encoder is refused with a VfrError."
     if query.kind == "taught":
         if query.data.encoder != encoder_key(encoder):
@@ -268,9 +268,9 @@ def _vector(query, # one of `leaves`
     return _remember(_vectors.setdefault(encoder, OrderedDict()), replace(query, weight=1.0), encode, 256)
 
 @functools.lru_cache(maxsize=4)
-def picture_background(background): # a `Background`
+def picture_reference_set(reference_set): # a `ReferenceSet`
     "The same for queries that are pictures: they lie beside each other."
-    pictures = Background(background.pictures, background.pictures, np.arange(len(background.pictures)))
+    pictures = ReferenceSet(reference_set.pictures, reference_set.pictures, np.arange(len(reference_set.pictures)))
     pictures.like = 0.85
     return pictures
 
@@ -278,28 +278,28 @@ Query.vector = _vector
 Query.is_text = property(lambda query: "text" in (query.kind, getattr(query.data, "of", None)), doc="Whether its vector is calibrated like a sentence's.")
 
 # %% ../../nbs/search/33_query.ipynb #f3786b83
-def _leaf_curve(query, frames, digest, encoder, background):
+def _leaf_curve(query, frames, digest, encoder, reference_set):
     "The curve of a part over the frames of a video."
     wanted = _vector(query, encoder)
     def make():
         scores = frames.vectors @ wanted
-        if background is None: return Curve(scores, scores)
-        beside = background if query.is_text else picture_background(background)
-        usual, null = _remember(_known, (digest, beside.digest), lambda: beside.of_frames(frames.vectors, frames.blank), 128)
-        heights = scores - usual - beside.of_query(wanted)
-        return Curve(scores, heights, p_value(heights, null))
-    return _remember(_known, (digest, wanted.tobytes(), query.is_text, background and background.digest), make, 128)
+        if reference_set is None: return Curve(scores, scores)
+        reference = reference_set if query.is_text else picture_reference_set(reference_set)
+        offsets, null_scores = _remember(_known, (digest, reference.digest), lambda: reference.of_frames(frames.vectors, frames.blank), 128)
+        calibrated = scores - offsets - reference.of_query(wanted)
+        return Curve(scores, calibrated, p_value(calibrated, null_scores))
+    return _remember(_known, (digest, wanted.tobytes(), query.is_text, reference_set and reference_set.digest), make, 128)
 
 def without_blank(curve, blank): # bool array (n,), which frames show nothing
     "The curve with these frames out of question: their height is -inf, their p-value 1."
-    return replace(curve, heights=np.where(blank, -np.inf, curve.heights), p=None if curve.p is None else np.where(blank, 1.0, curve.p)) if blank.any() else curve
+    return replace(curve, calibrated_scores=np.where(blank, -np.inf, curve.calibrated_scores), p=None if curve.p is None else np.where(blank, 1.0, curve.p)) if blank.any() else curve
 
 def _curve_in(query, frames, # `FrameVectors` of a video
-              encoder, # as `serve` gives it
-              background=None): # its `Background`, or None
+              encoder, # as `load_for_inference` gives it
+              reference_set=None): # its `ReferenceSet`, or None
     "The `Curve` of the query over a video: what `find` asks for."
     digest = hashlib.sha256(np.ascontiguousarray(frames.vectors).tobytes() + frames.blank.tobytes()).hexdigest()
-    return without_blank(query.curve(lambda part: _leaf_curve(part, frames, digest, encoder, background), frames.times, frames.ends), frames.blank)
+    return without_blank(query.curve(lambda part: _leaf_curve(part, frames, digest, encoder, reference_set), frames.times, frames.ends), frames.blank)
 
 Query.curve_in = _curve_in
 
@@ -310,27 +310,27 @@ SHIFT = 0.03     # standard deviation of the prior around the limit between righ
 
 def learn(own, # float (dim,): the query's vector
           vectors, # float (m, dim): those of marked frames
-          right, # bool (m,)
+          positive, # bool (m,)
           weight, # float (m,): how much each counts
-          usual): # float (m,): the usual heights of these frames
+          offsets): # float (m,): the CSLS offsets of these frames
     "The vector that marks make of a query's, float32 (dim,), L2-normalised: the most probable one a posteriori."
     from scipy.optimize import minimize
     from scipy.special import expit
-    x, own, sign = np.asarray(vectors, float), np.asarray(own, float), np.where(right, 1.0, -1.0)
-    limit = np.average(x @ own - usual, weights=weight)   # before anything is learned, the marked ones lie around the limit
+    x, own, sign = np.asarray(vectors, float), np.asarray(own, float), np.where(positive, 1.0, -1.0)
+    limit = np.average(x @ own - offsets, weights=weight)   # before anything is learned, the marked ones lie around the limit
     def loss(at):
         moved, shifted = at[:-1] - own, at[-1] - limit
-        margin = sign * SHARP * (x @ at[:-1] - usual - at[-1])
+        margin = sign * SHARP * (x @ at[:-1] - offsets - at[-1])
         slope = -weight * sign * SHARP * expit(-margin)
         return ((weight * np.logaddexp(0, -margin)).sum() + (moved @ moved / LOOSE ** 2 + shifted ** 2 / SHIFT ** 2) / 2,
                 np.append(slope @ x + moved / LOOSE ** 2, shifted / SHIFT ** 2 - slope.sum()))
     return unit(minimize(loss, np.append(own, limit), jac=True, method="L-BFGS-B").x[:-1])
 
 # %% ../../nbs/search/33_query.ipynb #786f3a31
-def _marked(vectors, right, wrong):
+def _marked(vectors, positives, negatives):
     "Frames, whether they are right, and how much each counts: those of a marked one's shot share its mark."
-    shot, marked = np.append(0, np.cumsum(shot_cuts(vectors))), {*right, *wrong}
-    rows = [(i, k, yes) for yes, mine in ((True, right), (False, wrong)) for k in mine for i in np.flatnonzero(shot == shot[k]).tolist() if i == k or i not in marked]
+    shot, marked = np.append(0, np.cumsum(shot_cuts(vectors))), {*positives, *negatives}
+    rows = [(i, k, yes) for yes, mine in ((True, positives), (False, negatives)) for k in mine for i in np.flatnonzero(shot == shot[k]).tolist() if i == k or i not in marked]
     index, of, yes = (np.array(c) for c in zip(*rows))
     return index, yes, 1 / np.bincount(of)[of]
 
@@ -344,24 +344,24 @@ def _frames_at(frames, seconds):
 def _digest(vector): return hashlib.sha256(vector.tobytes()).hexdigest()[:16]
 
 def _taught(query, frames, # `FrameVectors` of the video that was marked
-            right=(), wrong=(), # seconds: times of results that are, and that are not, what was meant
-            encoder="embedded", # a name for `serve`, or an encoder: the one of the frames
-            background=None): # its `Background`; None takes that in its folder
+            positives=(), negatives=(), # seconds: times of results that are, and that are not, what was meant
+            encoder="embedded", # a name for `load_for_inference`, or an encoder: the one of the frames
+            reference_set=None): # its `ReferenceSet`; None takes that in its folder
     "The query as it is after these marks: to be used in its place, in this video and in others."
-    from vfr_lib.search.calibration import background_of
-    encoder = serve(encoder)
+    from vfr_lib.search.calibration import reference_set_of
+    encoder = load_for_inference(encoder)
     if query.parts: raise VfrError(f"{query} cannot be taught as a whole: teach one of its parts, {' or '.join(map(str, query.leaves))}, and put them together again")
     if (who := encoder_key(encoder)) is None: raise VfrError(f"{encoder.name!r} cannot say who it is, so nothing can be taught with it: use an encoder that lies in a folder")
-    own, good, bad = _vector(query, encoder), _frames_at(frames, right), _frames_at(frames, wrong)
+    own, good, bad = _vector(query, encoder), _frames_at(frames, positives), _frames_at(frames, negatives)
     if not good and not bad: return query
     if both := set(good) & set(bad): raise VfrError(f"the frame at {frames.times[min(both)]:g} s is marked both right and wrong: take one of the marks away")
     index, yes, weight = _marked(frames.vectors, good, bad)
-    background = background or background_of(encoder)
-    usual = 0 * weight if background is None else (background if query.is_text else picture_background(background)).of_frames(frames.vectors[index])[0]
-    vector = learn(own, frames.vectors[index], yes, weight, usual)
+    reference_set = reference_set or reference_set_of(encoder)
+    offsets = 0 * weight if reference_set is None else (reference_set if query.is_text else picture_reference_set(reference_set)).of_frames(frames.vectors[index])[0]
+    vector = learn(own, frames.vectors[index], yes, weight, offsets)
     old = query.data if query.kind == "taught" else None
     times = lambda seconds, before: (before if old else ()) + tuple(np.atleast_1d(np.asarray(seconds, float)).tolist())
-    data = Taught(_digest(vector), old.of if old else query.kind, who, encoder.name, times(right, old and old.right), times(wrong, old and old.wrong), vector)
+    data = Taught(_digest(vector), old.of if old else query.kind, who, encoder.name, times(positives, old and old.positives), times(negatives, old and old.negatives), vector)
     return Query(query.text, query.weight, "taught", data=data)
 
 Query.taught = _taught
@@ -395,12 +395,12 @@ def _save(query, name): # letters, digits, spaces, - _ and dots
     place, d = _place(name), query.data
     try: place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as e: raise VfrError(f"cannot create {place.parent} ({e.strerror}): set VFR_HOME to a folder that can be written", "disk") from None
-    about = dict(format=1, text=query.text, of=d.of, encoder=d.encoder, encoder_name=d.encoder_name, right=d.right, wrong=d.wrong, vector=[float(f"{v:.9g}") for v in d.vector])
+    about = dict(format=1, text=query.text, of=d.of, encoder=d.encoder, encoder_name=d.encoder_name, right=d.positives, wrong=d.negatives, vector=[float(f"{v:.9g}") for v in d.vector])
     with write_whole(place) as tmp: tmp.write_text(json.dumps(about), encoding="utf-8")
     return place
 
 def _load(name, # one of `saved_queries()`
-          encoder=None): # as `serve` gives it: refuse what was taught with another one at once, not when it is used
+          encoder=None): # as `load_for_inference` gives it: refuse what was taught with another one at once, not when it is used
     "A saved query."
     place = _place(name)
     if not place.is_file(): raise _unknown(name)
@@ -410,10 +410,10 @@ def _load(name, # one of `saved_queries()`
         vector, of = np.array(about["vector"], np.float32), about["of"]
         if vector.ndim != 1 or not abs(float(vector @ vector) - 1) < 1e-3 or of not in ("text", "image"): raise ValueError("values that cannot be")
         text, who, called = (str(about[k]) for k in ("text", "encoder", "encoder_name"))
-        right, wrong = (tuple(map(float, about[k])) for k in ("right", "wrong"))
+        positives, negatives = (tuple(map(float, about[k])) for k in ("right", "wrong"))
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise VfrError(f"the saved query {name!r} is damaged ({type(e).__name__}: {str(e)[:80]}): delete {place} and teach it again", "damaged") from None
-    query = Query(text, kind="taught", data=Taught(_digest(vector), of, who, called, right, wrong, vector))
+    query = Query(text, kind="taught", data=Taught(_digest(vector), of, who, called, positives, negatives, vector))
     if encoder is not None: _vector(query, encoder)
     return query
 
@@ -423,19 +423,22 @@ Query.save, Query.load = _save, staticmethod(_load)
 def teaching_scores(frames, # `FrameVectors` of a clip
                     wanted, # float array (m, dim): the vectors of its queries
                     truth, # float array (m, 2): first and last second of the scene that each of them means
-                    background=None, # the encoder's `Background`, or None
+                    reference_set=None, # the encoder's `ReferenceSet`, or None
                     marks=3): # moments that are marked
     "What teaching does, as bool arrays (m,): first answer right `before` and `after`, all marks `wrong`, and the first unmarked answer right, `next_before` and `next_after` (these count where `wrong`)."
     cuts, names = shot_cuts(frames.vectors), ("before", "after", "wrong", "next_before", "next_after")
-    usual = background.of_frames(frames.vectors)[0] if background else np.zeros(len(frames), np.float32)
+    offsets = reference_set.of_frames(frames.vectors)[0] if reference_set else np.zeros(len(frames), np.float32)
     shot, rows = np.append(0, np.cumsum(cuts)), []
     for own, (start, end) in zip(wanted, truth):
         right = lambda best: start - 1e-6 <= frames.times[best] <= end + 1e-6
-        ranked = lambda vector: [best for *_, best in find_moments(frames.vectors @ vector - usual, marks * 5, cuts)]
+        ranked = lambda vector: [best for *_, best in find_moments(frames.vectors @ vector - offsets, marks * 5, cuts)]
         before = ranked(own)
         good, bad = ([b for b in before[:marks] if right(b) == yes] for yes in (True, False))
         index, yes, weight = _marked(frames.vectors, good, bad)
-        after = ranked(learn(own, frames.vectors[index], yes, weight, usual[index]))
+        after = ranked(learn(own, frames.vectors[index], yes, weight, offsets[index]))
         fresh = lambda list: any(right(b) for b in [b for b in list if shot[b] not in shot[before[:marks]]][:1])
         rows.append((right(before[0]), right(after[0]), not good, fresh(before), fresh(after)))
     return dict(zip(names, np.array(rows, bool).reshape(-1, 5).T))
+
+# %% ../../nbs/search/33_query.ipynb #74886b06
+__getattr__ = renamed(dict(picture_background="picture_reference_set"), globals())   # what they were called before

@@ -97,11 +97,11 @@ def read_karpathy(path):
     except (ValueError, KeyError, TypeError) as e: raise VfrError(f"{path} is not one of Karpathy's dataset files ({type(e).__name__}: {e})") from None
     captions, lists = {}, {"train": [], "dev": [], "test": []}
     for n, im in enumerate(images):
-        try: name, where, said = im["filename"], im["split"], [s["raw"].strip() for s in im["sentences"]]
+        try: name, where, sentences = im["filename"], im["split"], [s["raw"].strip() for s in im["sentences"]]
         except (KeyError, TypeError) as e: raise VfrError(f"{path}, picture number {n}: has no {e}") from None
         where = {"val": "dev", "restval": "train"}.get(where, where)
         if where not in lists: raise VfrError(f"{path}, picture number {n}: unknown split {where!r}")
-        captions[name] = said; lists[where].append(name)
+        captions[name] = sentences; lists[where].append(name)
     return captions, lists
 
 # %% ../../nbs/train/20_datasets.ipynb #4be14ae9

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['photo_clip', 'seconds_off', 'localisation_scores', 'overlap', 'span_scores', 'presence_scores', 'LocalisationReport',
-           'locate']
+           'evaluate_localisation']
 
 # %% ../../nbs/train/35_localisation.ipynb #50e9f662
 import json, tempfile
@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..core import VfrError
+from ..core import VfrError, renamed
 from ..encoders.base import open_image
-from ..encoders.inference import serve
+from ..encoders.inference import load_for_inference
 from ..media.synthetic import make_clip
-from ..search.calibration import Background, background_of
+from ..search.calibration import ReferenceSet, reference_set_of
 from ..search.embedding import embed_frames
 from ..search.moments import curve_of, find_moments, moments_of, shot_cuts
 from ..search.query import teaching_scores
@@ -71,14 +71,14 @@ def presence_scores(p, score, # float arrays (n,): p-value and cosine of each qu
     "For each level: percent of absent queries that were accepted, with a 95 % interval (bootstrap over clips), the same with the unsure ones, and percent of present ones, also by a flat cutoff on the cosine that accepts as many absent ones."
     p, score, kind, clip = map(np.asarray, (p, score, kind, clip))
     rng, rows, absent, present = np.random.default_rng(seed), [], kind == "absent", kind == "present"
-    share = lambda which: round(100 * float(np.mean(which)), 2) if len(which) else None
+    percent = lambda which: round(100 * float(np.mean(which)), 2) if len(which) else None
     counts = lambda which: np.bincount(clip[which], minlength=clip.max() + 1)
     drawn = rng.integers(0, clip.max() + 1, (1000, clip.max() + 1))
     for level in levels:
         rates = counts(absent & (p <= level))[drawn].sum(1) / np.maximum(1, counts(absent)[drawn].sum(1))
         cutoff = np.quantile(score[absent], 1 - (p[absent] <= level).mean()) if absent.any() else np.inf
-        rows.append(dict(level=level, absent=share(p[absent] <= level), interval=[round(100 * float(v), 2) for v in np.quantile(rates, (0.025, 0.975))],
-                         absent_or_unsure=share(p[~present] <= level), present=share(p[present] <= level), present_flat=share(score[present] > cutoff)))
+        rows.append(dict(level=level, absent=percent(p[absent] <= level), interval=[round(100 * float(v), 2) for v in np.quantile(rates, (0.025, 0.975))],
+                         absent_or_unsure=percent(p[~present] <= level), present=percent(p[present] <= level), present_flat=percent(score[present] > cutoff)))
     return rows
 
 # %% ../../nbs/train/35_localisation.ipynb #7b8daba6
@@ -145,34 +145,34 @@ def _five(times, curve, cuts):
 
 def _ask(items, queries, foreign, pictures, seconds, encoder, every):
     "Build a clip, and put its own and foreign queries to it through the same steps as `find`; `pictures`: vectors of the photographs that the foreign ones describe."
-    wanted, background = encoder.encode_texts([*queries, *foreign]), background_of(encoder)
+    wanted, reference_set = encoder.encode_texts([*queries, *foreign]), reference_set_of(encoder)
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         truth = photo_clip(clip, items, seconds)
         frames = embed_frames(clip, encoder, every, cache=False)
-        curves = [curve_of(frames, w, background) for w in wanted]
+        curves = [curve_of(frames, w, reference_set) for w in wanted]
         if frames.blank.all(): raise VfrError("these pictures show nothing, each is of a single colour: measure on photographs")
         first = [{exact: moments_of(frames, c, "", clip, 1, False, exact=exact)[0] for exact in (True, False)} for c in curves[:len(queries)]]
     cuts, n = shot_cuts(frames.vectors), len(queries)
-    like = (pictures @ frames.vectors.T).max(1) >= Background.like if len(foreign) else []
+    like = (pictures @ frames.vectors.T).max(1) >= ReferenceSet.like if len(foreign) else []
     spans = {"edges at the cuts": [(m[True].start, m[True].end) for m in first], "edges at sampled frames": [(m[False].start, m[False].end) for m in first],
              "three seconds around the best frame": [(m[True].time - 1.5, m[True].time + 1.5) for m in first]}
-    best = [int(np.argmax(c.heights)) for c in curves]
-    return _Asked(np.array([_five(frames.times, c.heights, cuts) for c in curves[:n]]), np.array([_five(frames.times, c.scores, cuts) for c in curves[:n]]), truth, spans,
+    best = [int(np.argmax(c.calibrated_scores)) for c in curves]
+    return _Asked(np.array([_five(frames.times, c.calibrated_scores, cuts) for c in curves[:n]]), np.array([_five(frames.times, c.scores, cuts) for c in curves[:n]]), truth, spans,
                   np.array([np.nan if c.p is None else c.p[b] for c, b in zip(curves, best)]), np.array([c.scores.max() for c in curves]),
-                  ["present"] * n + ["unsure" if l else "absent" for l in like], teaching_scores(frames, wanted[:n], truth, background), frames.end)
+                  ["present"] * n + ["unsure" if l else "absent" for l in like], teaching_scores(frames, wanted[:n], truth, reference_set), frames.end)
 
 # %% ../../nbs/train/35_localisation.ipynb #90748860
-def locate(data, # a `CaptionedImages` split of pictures
-           encoder="embedded", # a name for `serve`, or an encoder: what `find` would take
-           scenes=50, # per clip
-           every=1.0, # seconds between the frames that are looked at
-           seed=0, progress=False,
-           absent=100): # queries from other clips that each clip is asked, at most
+def evaluate_localisation(data, # a `CaptionedImages` split of pictures
+                          encoder="embedded", # a name for `load_for_inference`, or an encoder: what `find` would take
+                          scenes=50, # per clip
+                          every=1.0, # seconds between the frames that are looked at
+                          seed=0, progress=False,
+                          absent=100): # queries from other clips that each clip is asked, at most
     "Build clips from the split's pictures, ask for one caption of each, and measure the answers: a `LocalisationReport`."
     if len(data) < 2: raise VfrError(f"{data!r} is too small to measure on")
     if scenes < 2: raise VfrError(f"a clip of {scenes} scene leaves nothing to tell apart: use 2 or more")
-    encoder, rng = serve(encoder), np.random.default_rng(seed)
+    encoder, rng = load_for_inference(encoder), np.random.default_rng(seed)
     parts = np.array_split(rng.permutation(len(data)), -(-len(data) // scenes))
     query = {int(i): data[i].captions[rng.integers(len(data[i].captions))] for part in parts for i in part}
     asked, off = [], {"chance": [], "centre": []}
@@ -188,7 +188,7 @@ def locate(data, # a `CaptionedImages` split of pictures
     scenes_of = np.concatenate([a.truth + [0, 0.1] for a in asked])   # a scene lasts until its last frame ends, at 10 a second
     spans = {name: span_scores(np.concatenate([a.spans[name] for a in asked]), scenes_of) for name in asked[0].spans}
     p, score = (np.concatenate([getattr(a, n) for a in asked]) for n in ("p", "score"))
-    known = background_of(encoder) is not None and len(parts) > 1
+    known = reference_set_of(encoder) is not None and len(parts) > 1
     presence = presence_scores(p, score, sum((a.kind for a in asked), []), np.repeat(np.arange(len(asked)), [len(a.kind) for a in asked])) if known else None
     taught = {k: np.concatenate([a.taught[k] for a in asked]) for k in asked[0].taught}
     percent = lambda k, which=slice(None): round(100 * float(np.mean(taught[k][which])), 2) if len(taught[k][which]) else 0.0
@@ -198,3 +198,6 @@ def locate(data, # a `CaptionedImages` split of pictures
                 f"{len(asked[0].kind) - len(parts[0])} captions of other clips' scenes as absent queries, seed {seed}; encoder as `find` serves it: {getattr(encoder, 'engine', 'torch')}")
     return LocalisationReport(data.name, data.split, len(parts), len(parts[0]), len(data), round(sum(a.end for a in asked), 1), encoder.name, scores["answers"], scores["chance"], scores["centre"],
                               protocol, data.source, weights_digest(encoder), measured(), scores["cosine"], spans, presence, teaching)
+
+# %% ../../nbs/train/35_localisation.ipynb #5a884c6d
+__getattr__ = renamed(dict(locate="evaluate_localisation"), globals())   # what they were called before

@@ -62,8 +62,8 @@ def bootstrap_ci(ranks, # float array (q,) from `ranks`
     sizes = np.bincount(group)
     rng = np.random.default_rng(seed)
     drawn = (rng.integers(0, len(sizes), len(sizes)) for _ in range(draws))
-    share = [100 * hits[d].sum() / sizes[d].sum() for d in drawn]
-    return tuple(float(v) for v in np.quantile(share, [(1 - level) / 2, (1 + level) / 2]))
+    recalls = [100 * hits[d].sum() / sizes[d].sum() for d in drawn]
+    return tuple(float(v) for v in np.quantile(recalls, [(1 - level) / 2, (1 + level) / 2]))
 
 # %% ../../nbs/train/23_metrics.ipynb #84c81c36
 def expected_recall(ranks, # float array (q,), ranks in a gallery of `full`

@@ -13,10 +13,10 @@ from ..core import VfrError
 # %% ../../nbs/ui/39_jobs.ipynb #f996666d
 class Job:
     "`work` in a thread of its own; `refresh` is called with this job in the caller's thread, four times a second and once when it is over."
-    def __init__(self, work, # called with this job in another thread; it looks at `job.stop` and may write to `job.said`
+    def __init__(self, work, # called with this job in another thread; it looks at `job.stop` and may write to `job.progress`
                  refresh=lambda job: None, # called with this job while it goes on, and when it is over
                  interval=0.25): # seconds between two calls
-        self.stop, self.said, self.value, self.error, self.over = threading.Event(), {}, None, None, False
+        self.stop, self.progress, self.value, self.error, self.over = threading.Event(), {}, None, None, False
         self._refresh, self._interval, self._outcome, self._lock = refresh, interval, None, threading.RLock()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True, name="vfr job")
         self._thread.start()

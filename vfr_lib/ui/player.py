@@ -249,7 +249,7 @@ def _card(m, level, film, title):
     picture = "" if m.image is None else "data:image/jpeg;base64," + base64.b64encode(to_jpeg(m.image, 280, 80)).decode()
     start, end, time, score = (float(v) if math.isfinite(v) else 0.0 for v in (m.start, m.end, m.time, m.score))   # a page takes no NaN
     return dict(start=start, end=end, time=time, score=score, p="" if m.p_value is None else p_text(m.p_value), guess=not alone.convincing,
-                said=plain(m.said or ""), picture=picture, link=public_link(link_at(m.video, m.time) or ""), film=film, title=title)
+                said=plain(m.text or ""), picture=picture, link=public_link(link_at(m.video, m.time) or ""), film=film, title=title)
 
 def _thin(times, scores, most=2000):
     "At most `most` points of a curve, the highest of each part."
@@ -359,9 +359,9 @@ class _Served(_Shared):
     def _start_copy(self):
         self.busy, path = True, self._path
         def work(job):
-            with _until_exit(job.stop): return playable_copy(path, lambda done, total: job.said.update(done=done, total=total), job.stop)
+            with _until_exit(job.stop): return playable_copy(path, lambda done, total: job.progress.update(done=done, total=total), job.stop)
         def refresh(job):
-            if not job.over: self.notice = f"Making a copy: {100 * job.said.get('done', 0) / (job.said.get('total') or 1):.0f} %"; return
+            if not job.over: self.notice = f"Making a copy: {100 * job.progress.get('done', 0) / (job.progress.get('total') or 1):.0f} %"; return
             self.busy, self.notice = False, "" if job.error is None or getattr(job.error, "kind", "") == "cancelled" else plain(job.error)
             if job.value and self._path == path:
                 with self.hold_sync():
