@@ -218,7 +218,7 @@ def is_jpeg(data, # bytes
             most=1 << 22): # pixels
     "Whether a picture begins there as a JPEG file does, and is no larger; its pixels are not looked at."
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image: return image.width * image.calibrated_score <= most
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image: return image.width * image.height <= most
     except Exception: return False   # what is wrong with a picture has many names
 
 def picture_of(jpeg): # the bytes of a thumbnail, or None
@@ -1221,7 +1221,7 @@ class _Hearer(_Seer):
             with _plainly(self.path): rows = self._table("frames").search().where(is_one_of("video", key)).select(["time", "thumb"]).limit(None).to_arrow().to_pylist()
             pictures = [(r["time"], picture_of(r["thumb"])) for r in rows]
             self._blank[key] = np.array([t for t, p in pictures if p is not None and not has_content(p)])
-        if empty and (m := self._held): self._held = replace(m, usual=self._with_blank(m.videos, m.starts, m.times, m.offsets))
+        if empty and (m := self._held): self._held = replace(m, offsets=self._with_blank(m.videos, m.starts, m.times, m.offsets))
         return bool(empty)
 
     def _thumbnails(self, found):

@@ -39,7 +39,7 @@ class ReferenceSet:
                  own): # int array (k,): which picture each sentence describes
         self.pictures, self.sentences, self.own = np.asarray(pictures, np.float32), np.asarray(sentences, np.float32), np.asarray(own, np.int64)
 
-    def __repr__(self): return f"Background({len(self.pictures)} pictures, {len(self.sentences)} sentences)"
+    def __repr__(self): return f"ReferenceSet({len(self.pictures)} pictures, {len(self.sentences)} sentences)"
 
     @functools.cached_property
     def digest(self): return hashlib.sha256(b"1" + self.pictures.tobytes() + self.sentences.tobytes() + self.own.tobytes()).hexdigest()[:16]
