@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PAGE', 'PAGES', 'PIECES', 'MEMORY', 'PATIENCE', 'as_link', 'is_link', 'public_link', 'without_secrets', 'Video',
-           'explain', 'work_apart', 'ffmpeg', 'download', 'turn_of', 'forget', 'playlist', 'PracticeServer']
+           'explain', 'work_apart', 'ffmpeg', 'download', 'forget', 'playlist', 'PracticeServer']
 
 # %% ../../nbs/media/11_download.ipynb #b1123871
 import hashlib, json, os, re, select, shutil, signal, sys, threading, time
@@ -15,9 +15,8 @@ from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
 
 from filelock import FileLock, Timeout
 
-from ..cache import cache_folder
+from ..cache import cache_folder, remove_inside, turn_of
 from ..core import VfrError, write_whole
-from .synthetic import remove_inside
 
 # %% ../../nbs/media/11_download.ipynb #5487cd72
 _hosts = ("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", "dailymotion.com", "dai.ly", "twitch.tv", "tiktok.com", "archive.org",
@@ -462,16 +461,6 @@ def _tidy(home, all=False):
         if all:
             for p in home.iterdir(): remove_inside(home, p)
         if not any(home.iterdir()): home.rmdir()
-
-# %% ../../nbs/media/11_download.ipynb #203ca058
-@contextmanager
-def turn_of(home, # the folder of one download
-            wait=-1): # seconds to wait for another process; -1 waits for as long as it takes
-    "Let one process at a time write to `home`; `filelock.Timeout` where another one does."
-    lock = FileLock(home.with_suffix(".lock"), timeout=wait)
-    with lock:
-        try: yield
-        finally: Path(lock.lock_file).unlink(missing_ok=True)   # whoever waits for it looks whether it is still there
 
 # %% ../../nbs/media/11_download.ipynb #5f96a302
 def _inside(home, name):

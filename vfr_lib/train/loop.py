@@ -23,12 +23,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
-from ..cache import cache_folder
+from ..cache import cache_folder, remove_inside
 from ..core import VfrError, renamed, warn, write_whole
 from ..encoders.base import open_image
 from ..encoders.dual import EncoderConfig, activation_ranges, as_input, encode_pairs, gains_by_bf16, save_encoder
 from ..encoders.dual import to_pixels
-from ..media.synthetic import remove_inside
 from .loss import contrastive_loss, soft_target_loss
 from .metrics import ranks, summary
 
