@@ -270,10 +270,11 @@ def remove(lib, video):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array of seconds.")
 def frames(video, every, as_json):
     "List the times of the frames of VIDEO that a search looks at."
-    from vfr_lib.media.frames import check_step, frame_times, open_video
+    from vfr_lib.media.frames import check_step, frame_times
+    from vfr_lib.media.source import open_video
     check_step(_seconds(every))
     bar = _Bar()
-    try: path = open_video(video, lambda p: bar("download", p["bytes"], p["total"]))[1]
+    try: path = open_video(video, lambda p: bar("download", p["bytes"], p["total"])).path
     finally: bar.close()
     times = frame_times(path, _seconds(every))
     click.echo(json.dumps([round(t, 6) for t in times]) if as_json else "\n".join(f"{t:.6f}  {hms(t, 3)}" for t in times))
@@ -338,8 +339,8 @@ def bench(video, quick, searching, scaling, sharing, as_json):
         rows = ray_costs(bench_clip(360, 60), (2, 6) if quick else (6, 24), say=say)
         return click.echo(json.dumps(rows) if as_json else _table([[*map(str, r.values()), ""] for r in rows], [*rows[0], ""]))
     from vfr_lib.bench.speed import bench
-    from vfr_lib.media.frames import open_video
-    if video: video = open_video(video)[1]
+    from vfr_lib.media.source import open_video
+    if video: video = open_video(video).path
     figures = bench(video, quick, say)
     click.echo(json.dumps(figures) if as_json else "\n".join(f"{k:28} {v}" for k, v in figures.items()))
 

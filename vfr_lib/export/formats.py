@@ -21,7 +21,8 @@ import numpy as np
 from ..core import Moment, Moments, VfrError, hms, home_path, opencv, p_text, to_jpeg, warn, write_whole
 from ..encoders.inference import load_for_inference
 from ..media.download import ffmpeg, is_link, public_link
-from ..media.frames import _open, _zero, clock_pieces, frame_at, frames_between, local_path, open_video, probe
+from ..media.frames import clock_pieces, container_start, frame_at, frames_between, local_path, open_container, probe
+from ..media.source import open_video
 from ..search.embedding import FrameVectors, embed_frames
 from ..search.moments import shot_cuts
 
@@ -164,7 +165,7 @@ def auto_chapters(video, # a path, a link, `sample`, or `FrameVectors`
     if len(set(labels)) < len(labels): raise VfrError("a label is given twice: leave one out")
     if least is not None and not 0 <= least < math.inf: raise VfrError(f"a chapter cannot last {least!r} seconds at least: try 10")
     titles, encoder = list(labels), load_for_inference(encoder)
-    frames = video if isinstance(video, FrameVectors) else embed_frames(open_video(video)[1], encoder, every)
+    frames = video if isinstance(video, FrameVectors) else embed_frames(open_video(video).path, encoder, every)
     gain = label_scores(frames, labels.values() if isinstance(labels, dict) else titles, encoder, smooth)
     times, end = np.append(frames.times, frames.end), float(frames.end)
     least = min(10.0, end / 10) if least is None else min(least, times[-1] - times[0])
@@ -211,7 +212,7 @@ os._exit(p.wait() & 255)"""
 
 def ffmpeg_input(path): # a video file
     "The arguments with which FFmpeg opens a file as what it is found to be here, and nothing beside it."
-    with _open(path) as (container, _): name = container.format.name
+    with open_container(path) as (container, _): name = container.format.name
     return ["-protocol_whitelist", "file,pipe", "-format_whitelist", name, "-i", f"file:{Path(path).absolute()}"]
 
 def _end(process, stop, reached, progress):
@@ -335,7 +336,7 @@ def _sound(path, start, end, stop=None):
     "Yield (seconds, decoded frame) of a video's sound from `start` to `end`."
     pieces = clock_pieces(path)
     for back in (1, 20, None) if len(pieces) == 1 else (None,):
-        with _open(path) as (container, video):
+        with open_container(path) as (container, video):
             stream = container.streams.best("audio", related=video)
             if back is not None:
                 try: container.seek(math.floor((start + pieces[0].shift - back) / stream.time_base), stream=stream)
@@ -418,7 +419,7 @@ def _encode(path, info, start, end, tmp, stop=None):
     first = next(spans)
     size = tuple(n + n % 2 for n in first[0].size)
     start = first[0].time
-    with _open(path) as (source, video), av.open(str(tmp), "w", options=dict(movflags="faststart", video_track_timescale="90000")) as out:
+    with open_container(path) as (source, video), av.open(str(tmp), "w", options=dict(movflags="faststart", video_track_timescale="90000")) as out:
         streams = [_pictures(itertools.chain([first], spans), _video_stream(out, info, video, size, timecode_at(info, start)), size, seen)]
         if sound := _sound_stream(out, source, video):
             until = max(min(end, info.duration), start + 0.04)
@@ -478,8 +479,8 @@ def _copy(path, info, start, end, tmp, stop=None):
     "Copy the packets from the keyframe at or before `start` up to about `end`; (start, end) of what was written, seconds."
     if info.mended: raise VfrError(f"the clock of {path} is set anew on the way, so it cannot be copied from: use exact=True (leave out --copy), which codes it anew")
     try:
-        with _open(path) as (source, video), av.open(str(tmp), "w") as out:
-            zero, start = _zero(source), frame_at(path, start, 160).time
+        with open_container(path) as (source, video), av.open(str(tmp), "w") as out:
+            zero, start = container_start(source), frame_at(path, start, 160).time
             key = _keyframe(source, video, Fraction(start).limit_denominator(10 ** 6) + zero + Fraction(1, 10 ** 6))
             if key is None: raise VfrError(f"{path} has no keyframe before {hms(start, 1)}: use exact=True (leave out --copy)")
             until = _hand_over(source, video, out, key, Fraction(end).limit_denominator(10 ** 6) + zero - Fraction(1, 10 ** 6), timecode_at(info, float(key - zero)), stop)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from ..core import Moment, Moments, VfrError
 from ..encoders.inference import load_for_inference
-from ..media.frames import check_step, frame_at, frames_between, open_video, probe
+from ..media.frames import check_step, frame_at, frames_between
+from ..media.source import open_video
 from .calibration import p_value, reference_set_of
 from .embedding import embed_stages
 
@@ -141,8 +142,9 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
     def arriving(p):
         if count: count("received", p["received"], p["seconds"])
         tell("download", p["bytes"], p["total"])
-    name, path = open_video(video, arriving, stop)
-    probe(path)   # a bad file is refused before the encoder is loaded
+    source = open_video(video, arriving, stop)
+    name, path = source.name, source.path
+    source.info   # a bad file is refused before the encoder is loaded
     encoder = load_for_inference(encoder)
     reference_set = reference_set_of(encoder)
     wanted = encoder.encode_texts([query])[0] if isinstance(query, str) else None
