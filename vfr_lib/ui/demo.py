@@ -20,9 +20,8 @@ import numpy as np
 from ..core import VfrError, hms, p_text, renamed, size_text, warn
 from ..encoders.inference import load_for_inference
 from ..export.formats import to_csv
-from ..media.download import as_link, download, is_link, public_link, without_secrets
-from ..media.frames import open_video, probe
-from ..media.transcript import lines_of
+from ..media.download import as_link, is_link, public_link, without_secrets
+from ..media.source import open_video
 from ..search.calibration import reference_set_of
 from ..search.embedding import embed_stages
 from ..search.moments import check_search, curve_of, moments_of
@@ -79,15 +78,9 @@ def _opened(search, state, stop, count):
     def arriving(p):
         count("received", p["received"], p["seconds"])
         state["download"] = p
-    name, path = open_video(search.video, arriving, stop)
-    name = public_link(name)
-    details = download(search.video, stop=stop) if is_link(search.video) else None   # it is there already: what its page said
-    title = (details and details.title) or ("the sample" if search.video == "sample" else Path(path).name)
-    return dict(name=name, path=path, details=details, title=str(title), source=(path, _stamp(path)), info=probe(path), lines=_lines(path, details))
-
-def _lines(path, details):
-    "What is said in the video: its page's captions, a file beside it, or a track inside it."
-    return lines_of(path, details and details.captions)[0]
+    video = open_video(search.video, arriving, stop)
+    title = video.title or ("the sample" if search.video == "sample" else Path(video.path).name)
+    return dict(name=video.name, path=video.path, page=video.page, title=str(title), source=(video.path, _stamp(video.path)), info=video.info, lines=video.lines)
 
 def _embedded(search, path, name, encoder, curve, state, stop, monitor):
     "The video's `FrameVectors`; moments that may still get better go to `state`."
@@ -230,8 +223,8 @@ class _Screen(_Panel):
     def _open(self, state):
         "Show the video, if it is another one."
         if self.player is not None and self._source == state["source"]: return
-        self._source, details = None, state["details"]
-        about = dict(info=state["info"], lines=state["lines"], **(dict(chapters=details.chapters, heat=details.heatmap) if details else {}))
+        self._source, page = None, state["page"]
+        about = dict(info=state["info"], lines=state["lines"], **(dict(chapters=page.chapters, heat=page.heatmap) if page else {}))
         if self.player is None: self.player = Player(state["path"], **about)
         else: self.player.load(state["path"], **about)
         self.screen.children, self._source = [self.player], state["source"]
