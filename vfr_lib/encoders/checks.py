@@ -12,47 +12,57 @@ from pathlib import Path
 from ..core import VfrError
 
 # %% ../../nbs/encoders/20_checks.ipynb #635c1ed6
-def read_json(path, # a file of settings
-              largest=1 << 20): # bytes
-    "What a JSON file of an encoder's folder says, a dict; VfrError where it is none, or too large."
+def read_json(path: str | Path, # a file of settings
+              largest: int = 1 << 20, # bytes
+              ) -> dict:
+    "What a JSON file of an encoder's folder says; VfrError where it is none, or too large."
     path = Path(path)
+    def refusal(why): return VfrError(f"{path.parent} holds no readable encoder ({why}): save or download it again")
     try:
         if path.stat().st_size > largest: raise ValueError(f"it is larger than {largest >> 20} MB")
         about = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as e:
         why = e.strerror if isinstance(e, OSError) else str(e) if type(e) is ValueError else type(e).__name__
-        raise VfrError(f"{path.parent} holds no readable encoder ({why} in {path.name}): save or download it again") from None
-    if not isinstance(about, dict): raise VfrError(f"{path.parent} holds no readable encoder ({path.name} is no object of JSON): save or download it again")
+        raise refusal(f"{why} in {path.name}") from None
+    if not isinstance(about, dict): raise refusal(f"{path.name} is no object of JSON")
     return about
 
-def _walk(value, key=""):
-    "Every (key, plain value) inside settings; elements of a list have the list's key."
+# %% ../../nbs/encoders/20_checks.ipynb #7ebf7347
+def _walk(value: object, key: str = ""):
+    "Every (key, value) inside settings; elements of a list have the list's key."
+    if not isinstance(value, list): yield key, value
     if isinstance(value, dict):
-        yield key, value
         for k, v in value.items(): yield from _walk(v, str(k))
     elif isinstance(value, list):
         for v in value: yield from _walk(v, key)
-    else: yield key, value
+
+# %% ../../nbs/encoders/20_checks.ipynb #f815aaca
+_EXPLOSIVE = r"\)[*+{]|[*+][+{]|[0-9]}[+{]|\\[1-9]|\(\?\(|\(\?[&PR]"
+
+def explosive(regex: object, # as a tokenizer has it
+              ) -> bool:
+    "Whether a regular expression may take exponential time: a repeated part is repeated, or refers back."
+    return not isinstance(regex, str) or len(regex) > 2000 or bool(re.search(_EXPLOSIVE, regex))
 
 # %% ../../nbs/encoders/20_checks.ipynb #25cb3ef6
-_NORMALIZERS = {"BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Strip", "StripAccents", "Sequence", "Replace", "Prepend", "Precompiled", "ByteLevel"}
+_NORMALIZERS = {"BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Strip", "StripAccents", "Sequence",
+                "Replace", "Prepend", "Precompiled", "ByteLevel"}
 
-def _check_step(step, where):
-    "Refuse a step of a tokenizer that could take long or make much of little."
+def _check_step(step: dict, where: str):
+    "ValueError for a step of a tokenizer that could take long or make much of little."
     kind = str(step.get("type"))
     if where == "normalizer" and kind not in _NORMALIZERS: raise ValueError(f"its normalizer {kind[:40]!r} is unknown")
     pattern = step.get("pattern") if isinstance(step.get("pattern"), dict) else {}
-    if (regex := pattern.get("Regex")) is not None and explosive(regex): raise ValueError(f"its regular expression {str(regex)[:40]!r} may never end")
-    given = pattern.get("String", pattern.get("Regex", ""))
-    if kind == "Replace" and len(str(step.get("content"))) > max(len(str(given)), 1): raise ValueError("it makes text longer")
+    if (regex := pattern.get("Regex")) is not None and explosive(regex):
+        raise ValueError(f"its regular expression {str(regex)[:40]!r} may never end")
+    replaced = max(len(str(pattern.get("String", pattern.get("Regex", "")))), 1)
+    if kind == "Replace" and len(str(step.get("content"))) > replaced: raise ValueError("it makes text longer")
     if kind == "Prepend" and len(str(step.get("prepend"))) > 8: raise ValueError("it makes text longer")
-    if kind == "TemplateProcessing" and len(step.get("single") or ()) > 16: raise ValueError("it puts too much around a text")
+    if kind == "TemplateProcessing" and len(step.get("single") or ()) > 16:
+        raise ValueError("it puts too much around a text")
 
-def explosive(regex): # as a tokenizer has it
-    "Whether a regular expression may take time that grows exponentially with the text: a repeated part is repeated, or refers back."
-    return not isinstance(regex, str) or len(regex) > 2000 or bool(re.search(r"\)[*+{]|[*+][+{]|[0-9]}[+{]|\\[1-9]|\(\?\(|\(\?[&PR]", regex))
-
-def check_tokenizer(path): # a `tokenizer.json`
+# %% ../../nbs/encoders/20_checks.ipynb #abe23f8c
+def check_tokenizer(path: str | Path): # a `tokenizer.json`
     "VfrError where a tokenizer is none, could expand a text without end, or never return."
     about = read_json(path, 64 << 20)
     try:
@@ -61,46 +71,77 @@ def check_tokenizer(path): # a `tokenizer.json`
             steps = [s for _, s in _walk(about.get(where)) if isinstance(s, dict) and "type" in s]
             if len(steps) > 40: raise ValueError(f"its {where} has too many steps")
             for step in steps: _check_step(step, where)
-    except (ValueError, TypeError, RecursionError) as e: raise VfrError(f"the tokenizer in {Path(path).parent} is not used ({e}): save or download the encoder again") from None
+    except (ValueError, TypeError, RecursionError) as e:
+        raise VfrError(f"the tokenizer in {Path(path).parent} is not used ({e}): "
+                       "save or download the encoder again") from None
 
 # %% ../../nbs/encoders/20_checks.ipynb #65c88ef9
-SHARED = ("aimv2", "align", "altclip", "chinese_clip", "clip", "groupvit", "metaclip_2", "siglip", "siglip2", "vision-text-dual-encoder") # model types whose vectors of pictures and texts lie in one space
-_WHY = {"blip-2": "it compares a text with 32 vectors of a picture, not with one", "blip": "its picture and text vectors are put through layers that its files do not hold", "flava": "its picture and text vectors lie in two spaces",
-        "clipseg": "it was made to cut out regions", "owlvit": "it was made to find boxes", "owlv2": "it was made to find boxes", "bridgetower": "it reads picture and text together, and has no vectors of either alone",
-        "clap": "it hears sounds and sees nothing", "xclip": "it takes whole videos, not pictures", "videoprism": "it takes whole videos, not pictures", "pe_video": "it takes whole videos, not pictures"}
+SHARED = ("aimv2", "align", "altclip", "chinese_clip", "clip", "groupvit", "metaclip_2", "siglip", "siglip2",
+          "vision-text-dual-encoder") # model types whose vectors of pictures and texts lie in one space
+_VIDEO, _BOXES = "it takes whole videos, not pictures", "it was made to find boxes"
+_WHY = {"blip-2": "it compares a text with 32 vectors of a picture, not with one",
+        "blip": "its picture and text vectors are put through layers that its files do not hold",
+        "flava": "its picture and text vectors lie in two spaces", "clipseg": "it was made to cut out regions",
+        "bridgetower": "it reads picture and text together, and has no vectors of either alone",
+        "clap": "it hears sounds and sees nothing", "owlvit": _BOXES, "owlv2": _BOXES,
+        "xclip": _VIDEO, "videoprism": _VIDEO, "pe_video": _VIDEO}
 
-def check_model_type(source, kind): # what was given; a `model_type`, as `config.json` has it
+def check_model_type(source: str | Path, # what was given
+                     kind: object): # a `model_type`, as `config.json` has it
     "VfrError for a model whose vectors of pictures and texts cannot be compared."
-    if kind not in SHARED:
-        why = _WHY.get(kind, "it is not known to put pictures and texts into one space") if isinstance(kind, str) else "config.json does not say what it is"
-        raise VfrError(f"{str(source)!r} is a model of type {str(kind)[:40]!r}: {why}; use a CLIP or SigLIP model")
+    if kind in SHARED: return
+    why = _WHY.get(kind, "it is not known to put pictures and texts into one space") if isinstance(kind, str) else \
+        "config.json does not say what it is"
+    raise VfrError(f"{str(source)!r} is a model of type {str(kind)[:40]!r}: {why}; use a CLIP or SigLIP model")
 
-_CODE = {"auto_map": "brings code of its own", "custom_pipelines": "brings code of its own", "quantization_config": "is quantised", "adapter_config": "is an adapter of another model", "kernel_config": "asks for kernels from elsewhere", "trust_remote_code": "asks to run code"}
-_MOST = (("_eps", 1), ("image_size", 4096), ("height", 4096), ("width", 4096), ("_edge", 4096), ("layers", 512), ("heads", 1024), ("depth", 4096), ("vocab_size", 4_000_000), ("positions", 100_000), ("_length", 100_000), ("patch", 1_000_000), ("size", 65_536), ("dim", 65_536))
+# %% ../../nbs/encoders/20_checks.ipynb #0bd7b67c
+_CODE = {"auto_map": "brings code of its own", "custom_pipelines": "brings code of its own",
+         "quantization_config": "is quantised", "adapter_config": "is an adapter of another model",
+         "kernel_config": "asks for kernels from elsewhere", "trust_remote_code": "asks to run code"}
+_KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation")
+_MOST = (("_eps", 1), ("image_size", 4096), ("height", 4096), ("width", 4096), ("_edge", 4096), ("layers", 512),
+         ("heads", 1024), ("depth", 4096), ("vocab_size", 4_000_000), ("positions", 100_000), ("_length", 100_000),
+         ("patch", 1_000_000), ("size", 65_536), ("dim", 65_536)) # the first part of a key that fits counts
 
-def check_settings(source, about): # what was given; a dict of settings
+def _check_setting(key: str, value: object):
+    "ValueError for one setting that asks for code, downloads, or an impossible size."
+    if key in _CODE and value not in (None, False): raise ValueError(f"it {_CODE[key]} ({key}), which is not run")
+    if key in _KERNELS and value not in (None, "eager", "sdpa"):
+        raise ValueError(f"its {key} {str(value)[:40]!r} is code from elsewhere")
+    if not isinstance(value, (int, float)): return
+    if isinstance(value, float) and not math.isfinite(value): raise ValueError(f"its {key} is {value}")
+    if key in ("image_std", "std") and not value > 0: raise ValueError(f"its {key} {value} cannot be divided by")
+    most = next((m for word, m in _MOST if word in key.lower()), 1 << 31)
+    if not isinstance(value, bool) and abs(value) > most and not key.endswith("_id") and key != "model_max_length":
+        raise ValueError(f"its {key} {value} is too large")
+
+# %% ../../nbs/encoders/20_checks.ipynb #d3dc9bc3
+def check_settings(source: str | Path, # what was given
+                   about: dict): # its settings
     "VfrError for settings of a model that ask for code, downloads, or impossible sizes."
     try:
-        for key, value in _walk(about):
-            if key in _CODE and value not in (None, False): raise ValueError(f"it {_CODE[key]} ({key}), which is not run")
-            if key in ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation") and value not in (None, "eager", "sdpa"): raise ValueError(f"its {key} {str(value)[:40]!r} is code from elsewhere")
-            if isinstance(value, float) and not math.isfinite(value): raise ValueError(f"its {key} is {value}")
-            most = next((m for word, m in _MOST if word in key.lower()), 1 << 31)
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) > most and not key.endswith("_id") and key != "model_max_length": raise ValueError(f"its {key} {value} is too large")
-            if key in ("image_std", "std") and isinstance(value, (int, float)) and not value > 0: raise ValueError(f"its {key} {value} cannot be divided by")
-    except (ValueError, RecursionError) as e: raise VfrError(f"{str(source)!r} cannot be used: {e}; use a plain CLIP or SigLIP model with weights as safetensors") from None
+        for key, value in _walk(about): _check_setting(key, value)
+    except (ValueError, RecursionError) as e:
+        raise VfrError(f"{str(source)!r} cannot be used: {e}; "
+                       "use a plain CLIP or SigLIP model with weights as safetensors") from None
 
-def check_hub_folder(folder): # with a model in the hub's layout
-    "VfrError for a folder whose model would run code, connect somewhere, or whose vectors cannot be compared."
-    folder = Path(folder)
-    about = read_json(folder / "config.json")
-    check_model_type(folder, about.get("model_type"))
-    for path in sorted(folder.glob("*.json")):
-        if path.name == "adapter_config.json": raise VfrError(f"{folder} holds an adapter of another model: merge it into that one first (peft's merge_and_unload), and save the whole")
-        if path.name == "tokenizer.json": check_tokenizer(path)
-        elif "config" in path.name: check_settings(folder, read_json(path, 4 << 20))
+# %% ../../nbs/encoders/20_checks.ipynb #ea6b5af0
+def _check_weights(folder: Path):
     if any(folder.glob("*.safetensors")): return
     if old := next(iter([*folder.glob("*.bin"), *folder.glob("*.pt*"), *folder.glob("*.h5")]), None):
-        raise VfrError(f"{folder} holds its weights as {old.name}, which is not read, because such a file can be a program: if you trust it, save it anew with "
-                       f"python -c \"from transformers import AutoModel; AutoModel.from_pretrained('{folder}').save_pretrained('{folder}')\"")
+        raise VfrError(f"{folder} holds its weights as {old.name}, which is not read, because such a file can be a "
+                       "program: if you trust it, save it anew with python -c \"from transformers import AutoModel; "
+                       f"AutoModel.from_pretrained('{folder}').save_pretrained('{folder}')\"")
     raise VfrError(f"{folder} holds no weights (model.safetensors): download it again")
+
+def check_hub_folder(folder: str | Path): # with a model in the hub's layout
+    "VfrError for a folder whose model would run code, connect somewhere, or whose vectors cannot be compared."
+    folder = Path(folder)
+    check_model_type(folder, read_json(folder / "config.json").get("model_type"))
+    for path in sorted(folder.glob("*.json")):
+        if path.name == "adapter_config.json":
+            raise VfrError(f"{folder} holds an adapter of another model: merge it into that one first "
+                           "(peft's merge_and_unload), and save the whole")
+        if path.name == "tokenizer.json": check_tokenizer(path)
+        elif "config" in path.name: check_settings(folder, read_json(path, 4 << 20))
+    _check_weights(folder)
