@@ -28,6 +28,7 @@ def to_pixels(images: Sequence, # pictures, as `to_rgb` takes them
     "Pictures resized by the model's rule: uint8 tensor (n, 3, image_size, image_size)."
     return torch.from_numpy(to_squares(images, config)).permute(0, 3, 1, 2)
 
+# %% ../../nbs/encoders/22_dual.ipynb #0c9b125a
 def normalise(pixels: torch.Tensor, # uint8 (n, 3, s, s)
               config: EncoderConfig,
               ) -> torch.Tensor:
@@ -35,6 +36,7 @@ def normalise(pixels: torch.Tensor, # uint8 (n, 3, s, s)
     mean, std = (torch.tensor(v, device=pixels.device).view(1, 3, 1, 1) for v in (config.mean, config.std))
     return (pixels.float() / 255 - mean) / std
 
+# %% ../../nbs/encoders/22_dual.ipynb #02a13c04
 def as_input(pixels: torch.Tensor, # uint8 (n, 3, s, s)
              config: EncoderConfig,
              ) -> torch.Tensor:
@@ -100,6 +102,7 @@ def gains_by_bf16(device: torch.device) -> bool:
     if not any(flags.get(f) for f in ("avx512_bf16", "amx_bf16", "bf16")): return False
     return _convolving(torch.float32) > 1.2 * _convolving(torch.bfloat16)
 
+# %% ../../nbs/encoders/22_dual.ipynb #5ca8ecba
 @torch.inference_mode()
 def _convolving(dtype: torch.dtype, rounds: int = 5) -> float:
     "Seconds of one of ResNet-50's convolutions on four pictures, the fastest of some rounds."
@@ -168,7 +171,7 @@ class DualEncoder(nn.Module, Encoder):
 
 # %% ../../nbs/encoders/22_dual.ipynb #8d654515
 def toy_encoder(words: Sequence[str] = ("a", "red", "green", "blue", "wall"), # that its tokenizer knows
-                **settings, # of `EncoderConfig`
+                **settings: object, # of `EncoderConfig`
                 ) -> DualEncoder:
     "An untrained `DualEncoder` with a tiny text half, for tests and lessons."
     text = dict(vocab_size=len(words) + 4, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=64)
@@ -178,7 +181,7 @@ def toy_encoder(words: Sequence[str] = ("a", "red", "green", "blue", "wall"), # 
 # %% ../../nbs/encoders/22_dual.ipynb #479c1a0a
 def reconfigured(model: DualEncoder,
                  name: str | None = None, # of the new one
-                 **settings, # fields of `EncoderConfig` to change, e.g. `mirror=True` or `image_dropout=0.2`
+                 **settings: object, # fields of `EncoderConfig` to change, e.g. `mirror=True` or `image_dropout=0.2`
                  ) -> DualEncoder:
     "A copy with the same weights under other settings; VfrError where the weights do not fit them."
     if not isinstance(model, DualEncoder):
@@ -197,7 +200,7 @@ def activation_ranges(model: DualEncoder,
                       ) -> dict[str, float]:
     "How high each layer of the image encoder rises; `save_encoder` keeps it as `card['calibration']`."
     tops = {}
-    def watch(name, x):
+    def watch(name: str, x: torch.Tensor) -> torch.Tensor:
         tops.setdefault(name, []).append(x.flatten(1).amax(1))
         return x
     for i in range(0, len(images), batch_size):
@@ -206,6 +209,7 @@ def activation_ranges(model: DualEncoder,
     if not tops: raise VfrError("no pictures to calibrate with: give some of the kind that the encoder will see")
     return {name: round(torch.cat(v).mean().item(), 5) for name, v in tops.items()}
 
+# %% ../../nbs/encoders/22_dual.ipynb #453b326c
 def _pass_watched(net: nn.Module, x: torch.Tensor, watch: Callable):
     "A ResNet-50's forward pass, with a look at every layer's output."
     x = net.maxpool(watch("stem", net.relu(net.bn1(net.conv1(x)))))

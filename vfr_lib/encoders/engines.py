@@ -88,6 +88,7 @@ def _gelu(x: np.ndarray) -> np.ndarray:
     tail = series * np.exp(-z * z)
     return np.where(x > 0, x * (1 - tail / 2), x * tail / 2).astype(np.float32)
 
+# %% ../../nbs/encoders/25_engines.ipynb #9e531fdd
 def _layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) -> np.ndarray:
     x = x - x.mean(-1, keepdims=True)
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * weight + bias
@@ -137,6 +138,7 @@ def _gain(weights: Weights, bn: str) -> tuple[np.ndarray, np.ndarray]:
     gain = weights[bn + ".weight"] / np.sqrt(weights[bn + ".running_var"] + np.float32(1e-5))
     return gain, weights[bn + ".bias"] - weights[bn + ".running_mean"] * gain
 
+# %% ../../nbs/encoders/25_engines.ipynb #7037f3d0
 def _blocks() -> Iterator[tuple[str, int, int, int]]:
     """(name, stage, number, stride) of the sixteen blocks of a ResNet-50
     (He et al. 2015, with the stride in the middle convolution as torchvision has it)."""
@@ -239,10 +241,11 @@ def _network(graph: _Graph, squares: "openvino.Node", config: EncoderConfig) -> 
     for at, stage, k, stride in _blocks(): x = graph.block(x, at, f"{stage}.{k}", stride)
     return ops.reduce_mean(x, np.array([2, 3]), keep_dims=False)
 
+# %% ../../nbs/encoders/25_engines.ipynb #1dec5ec7
 def _head(graph: _Graph, x: "openvino.Node") -> "openvino.Node":
     ops, w = graph.ops, graph.w
     row = lambda name: ops.constant(w[f"image_head.{name}"][None])
-    def linear(x, name):
+    def linear(x: "openvino.Node", name: str) -> "openvino.Node":
         kernel = ops.constant(w[f"image_head.{name}.weight"])
         return ops.add(ops.matmul(x, kernel, False, True), row(f"{name}.bias"))
     first = linear(x, "projection")
@@ -255,6 +258,7 @@ def _openvino() -> "types.ModuleType":
     import openvino
     return openvino
 
+# %% ../../nbs/encoders/25_engines.ipynb #36541983
 class ImagesInOpenVino:
     "The image half of a `DualEncoder` as an OpenVINO graph: squares uint8 (n, s, s, 3) -> float32 (n, dim)."
     def __init__(self, weights: Weights, config: EncoderConfig,
@@ -274,6 +278,7 @@ class ImagesInOpenVino:
     def __call__(self, squares: np.ndarray) -> np.ndarray:
         with self.lock: return self.request.infer({0: squares})[0].copy()
 
+# %% ../../nbs/encoders/25_engines.ipynb #8c243952
 def openvino_engines(ranges: dict | None, # from `activation_ranges`; None: no bytes
                      ) -> dict[str, dict]:
     "The OpenVINO engines that this processor could run, as {name: settings of `ImagesInOpenVino`}, the smallest first."

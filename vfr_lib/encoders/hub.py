@@ -29,6 +29,7 @@ def _hub_answers() -> bool:
     except OSError: return False
     return True
 
+# %% ../../nbs/encoders/23_hub.ipynb #18bc212e
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     "No word from the libraries: what they have to say is said by us."
@@ -69,6 +70,7 @@ def image_backbone(source: str | Path = "imagenet", # torchvision's, or a .safet
     else: state = _weights_file(source)
     return {k: v.float() if v.is_floating_point() else v for k, v in state.items() if not k.startswith("fc.")}
 
+# %% ../../nbs/encoders/23_hub.ipynb #8896164f
 def _weights_file(path: str | Path) -> dict[str, torch.Tensor]:
     if not Path(path).is_file():
         raise VfrError(f"{path}: no such file of ResNet-50 weights; give a .safetensors or .pth file, or 'imagenet'")
@@ -187,6 +189,7 @@ class HubEncoder(Encoder):
 
     def _too_long(self, text: str) -> bool: return len(self.tokenizer(text)["input_ids"]) > self.max_length
 
+# %% ../../nbs/encoders/23_hub.ipynb #476ed0fa
 def _rows_of(out: object) -> torch.Tensor:
     return (out if isinstance(out, torch.Tensor) else out.pooler_output).float().cpu()
 

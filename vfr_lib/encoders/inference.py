@@ -14,9 +14,8 @@ import numpy as np
 
 from ..cache import cache_folder
 from ..core import VfrError, renamed, write_whole
-from .base import EMBEDDED, Encoder, EncoderConfig, card_of, config_of, encoder_name, read_config
-from .base import read_tokenizer, to_squares, unit
-from .checks import read_json
+from .base import EMBEDDED, Encoder, EncoderConfig, encoder_name, to_squares, unit
+from .checks import card_of, config_of, read_config, read_json, read_tokenizer
 from .engines import ImagesInOpenVino, ImagesInTorch, TextInNumpy, Weights, openvino_engines
 
 # %% ../../nbs/encoders/26_inference.ipynb #cceeab01
@@ -26,6 +25,7 @@ def _probes(size: int, n: int = 8) -> np.ndarray:
     coarse = np.random.default_rng(0).integers(0, 256, (n, 7, 7, 3), dtype=np.uint8)
     return np.stack([np.asarray(Image.fromarray(c).resize((size, size), Image.Resampling.BICUBIC)) for c in coarse])
 
+# %% ../../nbs/encoders/26_inference.ipynb #3240d5e1
 def measure_engines(weights: Weights, config: EncoderConfig,
                     ranges: dict | None, # from `activation_ranges`
                     rounds: int = 3, # the fastest of them counts
@@ -52,6 +52,7 @@ def _processor() -> str:
     except (OSError, StopIteration): flags = platform.processor()
     return f"{platform.machine()} {os.cpu_count()} {hashlib.sha256(flags.encode()).hexdigest()[:8]}"
 
+# %% ../../nbs/encoders/26_inference.ipynb #43576448
 def _remembered(key: str, make: Callable[[], str]) -> str:
     "`make()`, once per machine: a small JSON file in the cache folder keeps it."
     try: known = json.loads((cache_folder() / "engines.json").read_text())
@@ -75,6 +76,7 @@ def _fastest(weights: Weights, config: EncoderConfig, ranges: dict | None) -> st
     marks = f"{weights.digest()[:16]} {hashlib.sha256(repr(ranges).encode()).hexdigest()[:8]}"
     return _remembered(f"{marks} openvino {version} {_processor()}", measured)
 
+# %% ../../nbs/encoders/26_inference.ipynb #ed67a3e6
 def _on_gpu(device: "str | torch.device | None") -> bool:
     "Whether pictures will go to an accelerator, as far as can be told without loading PyTorch."
     if device is not None: return str(device) != "cpu"
@@ -113,10 +115,8 @@ class InferenceEncoder(Encoder):
         device = self.device or _on_gpu(self.device)
         return f"{self.digest} {sorted(vars(self.config).items())} {self.engine} {device} {_processor()} 1"
 
-    @functools.cached_property
-    def _image_half(self) -> Callable: return _image_half(self)
-    @functools.cached_property
-    def _text_half(self) -> Callable: return _text_half(self)
+    _image_half = functools.cached_property(lambda self: _image_half(self))
+    _text_half = functools.cached_property(lambda self: _text_half(self))
 
     def prepare(self, image: np.ndarray) -> np.ndarray: return to_squares([image], self.config)[0]
 
@@ -144,6 +144,7 @@ def _fitting(folder: Path) -> Iterator[None]:
         raise VfrError(f"the encoder in {folder} does not fit its config.json ({type(e).__name__}: {why}): "
                        "save or download it again") from e
 
+# %% ../../nbs/encoders/26_inference.ipynb #bb6a63a9
 def _image_half(encoder: InferenceEncoder) -> Callable:
     "Squares uint8 (n, s, s, 3) -> float32 (n, dim), by the encoder's engine."
     weights, config = encoder.weights, encoder.config
@@ -152,6 +153,7 @@ def _image_half(encoder: InferenceEncoder) -> Callable:
         choices = openvino_engines(encoder.ranges)
         return ImagesInOpenVino(weights, config, **choices.get(encoder.engine, next(iter(choices.values()))))
 
+# %% ../../nbs/encoders/26_inference.ipynb #870410af
 def _text_half(encoder: InferenceEncoder) -> Callable:
     "Token ids of a sentence -> float32 (dim,)."
     config = encoder.config
@@ -160,7 +162,7 @@ def _text_half(encoder: InferenceEncoder) -> Callable:
     from vfr_lib.encoders.dual import pad_tokens
     from vfr_lib.encoders.load import read_encoder
     whole = read_encoder(encoder.folder, "cpu")   # as it was trained
-    def vector(ids):
+    def vector(ids: list[int]) -> np.ndarray:
         with torch.inference_mode(): return whole.text_head(whole.text(*pad_tokens([ids])))[0].float().numpy()
     return vector
 
@@ -169,6 +171,7 @@ def _text_half(encoder: InferenceEncoder) -> Callable:
 def _embedded(device: "str | torch.device | None", engine: str | None) -> InferenceEncoder:
     return InferenceEncoder(EMBEDDED, device, engine)
 
+# %% ../../nbs/encoders/26_inference.ipynb #c95bfe67
 def load_for_inference(name: str | Path | Encoder = "embedded", # as for `load_encoder`; an encoder is returned as it is
                        device: "str | torch.device | None" = None, # None takes the best
                        engine: str | None = None, # see `InferenceEncoder`; None measures once and remembers

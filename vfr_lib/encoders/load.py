@@ -17,9 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..core import VfrError, pick_device, warn
-from .base import EMBEDDED, FORMAT, Encoder, EncoderConfig
-from .base import card_of, config_of, encoder_name, read_config, read_tokenizer, toy_tokenizer
-from .checks import read_json
+from .base import EMBEDDED, Encoder, EncoderConfig, encoder_name, toy_tokenizer
+from .checks import FORMAT, card_of, config_of, read_config, read_json, read_tokenizer
 from .dual import DualEncoder
 from .hub import HubEncoder, image_backbone, text_backbone
 
@@ -28,7 +27,7 @@ def build_encoder(image_weights: str | Path = "imagenet", # see `image_backbone`
                   text_weights: str | Path = "distilbert-base-uncased", # see `text_backbone`
                   name: str = "resnet50-distilbert", # how results refer to it
                   device: "str | torch.device | None" = None, # None takes the best
-                  **settings, # of `EncoderConfig`
+                  **settings: object, # of `EncoderConfig`
                   ) -> DualEncoder:
     "A `DualEncoder` with pretrained backbones and fresh heads, ready to be trained."
     text, state, tokenizer = text_backbone(text_weights)
@@ -46,6 +45,7 @@ def _quantise(w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     scale = w.flatten(1).abs().amax(1).clamp(min=1e-12) / 127
     return (w / scale.view(-1, *[1] * (w.ndim - 1))).round().to(torch.int8), scale
 
+# %% ../../nbs/encoders/24_load.ipynb #600436ae
 def _pack(state: dict, dtype: str) -> dict[str, torch.Tensor]:
     out = {}
     for k, v in state.items():
@@ -56,6 +56,7 @@ def _pack(state: dict, dtype: str) -> dict[str, torch.Tensor]:
         else: out[k] = v
     return out
 
+# %% ../../nbs/encoders/24_load.ipynb #24120f0f
 def _unpack(tensors: dict) -> dict[str, torch.Tensor]:
     out = {}
     for k, v in tensors.items():
@@ -90,6 +91,7 @@ def save_encoder(model: DualEncoder,
     finally: shutil.rmtree(tmp, ignore_errors=True)
     return folder
 
+# %% ../../nbs/encoders/24_load.ipynb #dd3dd7ae
 def _swap(new: Path, folder: Path):
     "Rename `new` to `folder`; an older folder steps aside first and returns if that fails."
     if not folder.exists(): return os.replace(new, folder)
@@ -112,6 +114,7 @@ def _check_parts(config: EncoderConfig, stored: dict, folder: Path):
             raise ValueError(f"{name} has the shape {tuple(stored[name].shape)}, "
                              f"its config.json asks for {tuple(v.shape)}")
 
+# %% ../../nbs/encoders/24_load.ipynb #3cdbaabf
 @contextlib.contextmanager
 def _no_init() -> Iterator[None]:
     "Skip the random initialisation of weights that are loaded at once."
@@ -155,6 +158,7 @@ def _embedded(device: "str | torch.device | None") -> DualEncoder:
     model.shared = True   # everyone in this process gets this object: `fit` refuses it
     return model
 
+# %% ../../nbs/encoders/24_load.ipynb #60fdf3f4
 def load_encoder(name: "str | Path | Encoder" = "embedded", # or `resnet50-distilbert`, a folder, a hub id `owner/model`
                  device: "str | torch.device | None" = None, # None takes the best
                  ) -> Encoder:
