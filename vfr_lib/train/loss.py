@@ -23,7 +23,7 @@ def soft_target_loss(image: torch.Tensor, # (n, d) picture vectors
                      text: torch.Tensor, # (n, d) sentence vectors; row i belongs to picture i
                      temperature: float | torch.Tensor = 1.0, # > 0
                     ) -> torch.Tensor:
-    "Cross-entropy against softmax of the mean of image-image and text-text similarity, a scalar (the seed system's loss)."
+    "Cross-entropy against softmax of the mean image-image and text-text similarity, a scalar (the seed system's loss)."
     logits = text @ image.T / temperature
     targets = F.softmax((image @ image.T + text @ text.T) / 2 * temperature, dim=-1)
     return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets.T)) / 2

@@ -90,7 +90,8 @@ def gallery_curve(ranks: np.ndarray, # in a gallery of `full`
                   k: int = 1) -> list[tuple]:
     "[(size, recall at k in percent)] for galleries of 16, 32, 64, ... and the full one."
     sizes = [s for s in (2 ** i for i in range(4, 30)) if s < full]
-    return [*((s, round(expected_recall(ranks, full, s, k), 2)) for s in sizes), (full, round(recall_at_k(ranks, k), 2))]
+    smaller = [(s, round(expected_recall(ranks, full, s, k), 2)) for s in sizes]
+    return [*smaller, (full, round(recall_at_k(ranks, k), 2))]
 
 def chance(gallery: int, # its size
            k: int = 1) -> float:
