@@ -118,7 +118,7 @@ def test_the_rows_are_those_of_one_machine(cluster, shelf, one, tmp_path):
     many = Library(tmp_path / "many")
     assert_same(one, many)
     assert_no_orphans(many)
-    assert many.search("grind beans", top=1)[0].evidence == "said" and many.search("a cat", top=1)[0].title == "film 1"
+    assert many.search("grind beans", top=1)[0].evidence == ("said",) and many.search("a cat", top=1)[0].title == "film 1"
     own = tmp_path / "own"
     own.mkdir()
     for name, color in (("cut", "red"), ("told", "blue")): make_clip(own / f"{name}.mp4", [(color, 4)], fps=2, size=(64, 36))

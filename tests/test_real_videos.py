@@ -48,14 +48,14 @@ def test_unusual_files_are_searched(vfr, data, name):
 
 
 def test_skipping_leaves_every_picture_as_a_full_decode_has_it(data):
-    from vfr_lib.media.frames import _among_all, _as_planned, _picture, _plan, _Unplanned, check_step
+    from vfr_lib.media.frames import _as_planned, _plan, _Unplanned, check_step, sample_by_decoding, to_rgb
     planned = []
     for path in sorted((data / "videos").iterdir()):
         if path.name == "empty.webm": continue
         for every in (1, 0.25):
-            try: mine = [(stamp, hash(_picture(f).tobytes())) for f, stamp, _ in _as_planned(path, _plan(path, check_step(every)))]
+            try: mine = [(stamp, hash(to_rgb(f).tobytes())) for f, stamp, _ in _as_planned(path, _plan(path, check_step(every)))]
             except _Unplanned: continue   # `iter_frames` then decodes every frame
-            assert mine == [(stamp, hash(_picture(f).tobytes())) for f, stamp, _ in _among_all(path, check_step(every))], path.name
+            assert mine == [(stamp, hash(to_rgb(f).tobytes())) for f, stamp, _ in sample_by_decoding(path, check_step(every))], path.name
             planned.append(path.name)
     assert len(set(planned)) >= 18 and "corrupted.mp4" not in planned
 

@@ -66,6 +66,24 @@ def _asked(command):
                    many("--then", "later", "This must follow"), many("--not", "without", "It must be seen without this"), many("--and", "parts", "It must be seen together with this")): command = option(command)
     return command
 
+def _evidence(command):
+    "The options that say what speaks for a moment, the same for one video and for a library."
+    for option in (click.option("--no-speech", is_flag=True, help="Do not search what is said."),
+                   click.option("--evidence", multiple=True, metavar="NAME", help="Search only this: seen, said; may be repeated.  [default: all]")): command = option(command)
+    return command
+
+def _config(options, **more):
+    "The `SearchConfig` that the options describe."
+    from vfr_lib.search.evidence import registered
+    from vfr_lib.search.find import config_of
+    names = options["evidence"] or None
+    if options["no_speech"]: names = [e.name for e in registered(names) if e.name != "said"]
+    every = options.get("every")
+    return config_of(None, top=options["top"], level=options["level"], encoder=options.get("encoder"), evidence=names and tuple(names),
+                     every=None if every is None else _seconds(every), pictures=options["html"] is not None, **more)
+
+def _looks(config): return config.evidence is None or "seen" in config.evidence
+
 # %% ../nbs/90_cli.ipynb #129817fb
 def _exports(command):
     "The options that write what was found, the same for one video and for a library."
@@ -114,43 +132,52 @@ def _write(moments, out, query, files=None):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array: video, start, end, time, score.")
 @_exports
 @click.option("--level", default=0.05, show_default=True, metavar="P", help="Above this p-value nothing counts as found.")
-@click.option("--said", is_flag=True, help="Search the captions beside VIDEO or in it, too.")
+@_evidence
+@click.option("--said", is_flag=True, hidden=True)   # what is said is searched anyway
 @_asked
 @click.option("--engine", metavar="NAME", help="What computes the pictures: torch, openvino-int8, ...  [default: measured once]")
 @click.option("--no-cache", is_flag=True, help="Neither keep the video's vectors nor use kept ones.")
-def find(video, query, top, every, encoder, as_json, level, parts, without, later, within, images, engine, no_cache, said, **out):
+def find(video, query, as_json, engine, no_cache, said, **options):
     "Find the moments of VIDEO (a path, a link, or 'sample') that match QUERY."
-    from vfr_lib.search.moments import find_anytime
-    if os.path.isdir(os.path.join(video, "videos.lance")): raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} {shlex.quote(query or 'QUERY')}")
-    _check_out(out)
-    if engine: encoder = _engine(encoder, engine)
-    query = _query(query, parts, without, later, within, images)
+    from dataclasses import replace
+    if os.path.isdir(os.path.join(video, "videos.lance")):
+        raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} {shlex.quote(query or 'QUERY')}")
+    _check_out(options)
+    query, config = _query(query, options), _config(options, cache=not no_cache, early=not as_json)
+    if engine: config = replace(config, encoder=_engine(config.encoder, engine))
+    moments = _found(video, query, config)
+    _say(moments, as_json, "this video", looked=_looks(config))
+    _write(moments, options, query)
+
+def _found(video, query, config):
+    "What `find` gives; a first look at a long video is shown."
+    from vfr_lib.search.find import find_anytime
     bar, first = _Bar(), True
     try:
-        for moments in find_anytime(video, query, top, _seconds(every), encoder, out["html"] is not None, bar, cache=not no_cache, early=not as_json, level=level):
+        for moments in find_anytime(video, query, config, bar):
             if moments.fraction < 1 and first:
                 click.echo("first look: " + ", ".join(f"{hms(m.time)} ({m.score:.2f})" for m in moments), err=True)
                 first = False
     finally: bar.close()
-    if said: _said(moments, query, top)
-    _say(moments, as_json, "this video")
-    _write(moments, out, query)
+    return moments
 
 # %% ../nbs/90_cli.ipynb #8e8985d3
-def _say(moments, as_json, place, guesses=1):
-    "Print moments as a table or as JSON; where none is convincing, say so, and show `guesses` of them."
+def _say(moments, as_json, place, guesses=1, looked=True):
+    "Print moments as a table or as JSON; where none is convincing, say so, and show `guesses` of them; `looked`: frames were searched."
     if as_json: return click.echo(json.dumps([m.to_dict() for m in moments], indent=1))
-    if not moments: return click.echo(f"nothing to see in {place}: all frames that were looked at are of one colour, or a fade")
+    if not moments and looked: return click.echo(f"nothing to see in {place}: all frames that were looked at are of one colour, or a fade")
+    if not moments: return click.echo(f"nothing of that is said in {place}")
     if not moments.convincing: click.echo(f"nothing convincing in {place}" + (f" ({p_text(moments[0].p_value)}, above the level {moments.level:g})" if moments and moments[0].p_value is not None else "") + f"; the best guess{'es' * (guesses > 1)}:")
     shown = moments if moments.convincing else moments[:guesses]
     sure = any(m.p_value is not None for m in shown)
-    where = lambda m: f"{_plain(m.title)}  {m.evidence}  {_plain(m.video)}" if m.title else _plain(m.video) + (f"  {m.evidence}: {_plain(m.text)}" if m.text else "")
+    where = lambda m: f"{_plain(m.title)}  {' + '.join(m.evidence)}  {_plain(m.video)}" if m.title else _plain(m.video) + (f"  {' + '.join(m.evidence)}: {_plain(m.text)}" if m.text else "")
     rows = [[str(i), hms(m.start, 2), hms(m.time, 2), hms(m.end, 2), f"{m.score:.3f}", *([p_text(m.p_value).removeprefix("p ") if m.p_value is not None else "-"] if sure else []), where(m)]
             for i, m in enumerate(shown, 1)]
     click.echo(_table(rows, ["rank", "start", "best", "end", "score", *(["p"] if sure else []), "video" if any(m.title for m in shown) else "file"]))
 
-def _query(query, parts, without, later, within, images):
+def _query(query, options):
     "What was asked as a `Query`, or the sentence itself."
+    parts, without, later, images = (options[k] for k in ("parts", "without", "later", "images"))
     if query is None and not images: raise click.UsageError("Missing argument 'QUERY'.")
     query = query or ""
     if not (parts or without or later or images): return query
@@ -160,7 +187,7 @@ def _query(query, parts, without, later, within, images):
     whole = wanted[0]
     for q in wanted[1:]: whole = whole & q
     for w in without: whole = whole & ~Query(w)
-    for l in later: whole = Query.then(whole, Query(l), within=_seconds(within))
+    for l in later: whole = Query.then(whole, Query(l), within=_seconds(options["within"]))
     return whole
 
 def _engine(encoder, engine):
@@ -174,26 +201,6 @@ def _seconds(text):
     "A sampling step as typed: seconds, or m:ss."
     try: return float(text)
     except ValueError: return parse_time(text)
-
-# %% ../nbs/90_cli.ipynb #52501fb7
-def _said(moments, query, top):
-    "The moments, and first the captions beside or inside the video that hold all words of the query, each with the frame that fits best while it is said."
-    from dataclasses import replace
-    from vfr_lib.core import Moment
-    from vfr_lib.media.transcript import lines_of
-    from vfr_lib.search.words import asked, index_words, nearness
-    if not isinstance(query, str): raise VfrError("--said is for a sentence: leave --said out, or --and, --not, --then and --image")
-    lines, wanted = lines_of(moments.path)[0], asked(query)
-    if not lines: click.echo("note: there are no captions beside this video or in it: --said found nothing to search", err=True)
-    holds = lambda l: set(wanted.terms) <= set(index_words(l.text)) and (not wanted.runs or wanted.holds(l.text))
-    heard = sorted((l for l in lines if wanted.terms and holds(l)), key=lambda l: nearness(query, l.text), reverse=True)[:top]
-    found = []
-    for l in heard:
-        during = [i for i, t in enumerate(moments.times) if l.start <= t < l.end] or [min(range(len(moments.times)), key=lambda i: abs(moments.times[i] - l.start))]
-        best = max(during, key=lambda i: moments.scores[i])
-        seen = any(m.start < l.end and l.start < m.end and m.p_value is not None and m.p_value <= moments.level for m in moments)
-        found.append(Moment(moments[0].video if moments else moments.path, l.start, l.end, max(l.start, float(moments.times[best])), float(moments.scores[best]), evidence="both" if seen else "said", text=l.text))
-    moments[:] = [*found, *moments][:top]
 
 # %% ../nbs/90_cli.ipynb #83ba39c8
 @app.command()
@@ -221,20 +228,21 @@ def add(lib, videos, every, encoder, no_wait, address, as_json):
 @click.option("--top", default=5, show_default=True, metavar="N", help="How many moments to show, at most.")
 @click.option("--video", "only", multiple=True, metavar="VIDEO", help="Search only this one: title, path, link or id; may be repeated.")
 @click.option("--level", default=0.05, show_default=True, metavar="P", help="Above this p-value nothing counts as found.")
-@click.option("--no-speech", is_flag=True, help="Do not search what was said.")
-@click.option("--encoder", metavar="NAME", help="The encoder that made the library; needed once, where it is not the embedded one and was not named here before.")
+@_evidence
+@click.option("--encoder", "own", metavar="NAME", help="The encoder that made the library; needed once, where it is not the embedded one and was not named here before.")
 @_asked
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @_exports
-def search(lib, query, top, only, level, no_speech, encoder, parts, without, later, within, images, as_json, **out):
+def search(lib, query, only, own, as_json, **options):
     "Find the moments that match QUERY in all videos of the library LIB."
     from vfr_lib.library.library import Library
-    _check_out(out)
-    query = _query(query, parts, without, later, within, images)
-    library = Library(lib, encoder, create=False)
-    moments = library.search(query, top, list(only) or None, level, speech=not no_speech, pictures=out["html"] is not None)
-    _say(moments, as_json, "this library", top)
-    _write(moments, out, query, {v.link: v.path for v in library.videos if v.link and not v.missing})
+    _check_out(options)
+    query = _query(query, options)
+    library = Library(lib, own, create=False)
+    config = _config(options)
+    moments = library.search(query, videos=list(only) or None, config=config)
+    _say(moments, as_json, "this library", options["top"], _looks(config))
+    _write(moments, options, query, {v.link: v.path for v in library.videos if v.link and not v.missing})
 
 @app.command()
 @click.argument("lib")
@@ -270,10 +278,11 @@ def remove(lib, video):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array of seconds.")
 def frames(video, every, as_json):
     "List the times of the frames of VIDEO that a search looks at."
-    from vfr_lib.media.frames import check_step, frame_times, open_video
+    from vfr_lib.media.frames import check_step, frame_times
+    from vfr_lib.media.source import open_video
     check_step(_seconds(every))
     bar = _Bar()
-    try: path = open_video(video, lambda p: bar("download", p["bytes"], p["total"]))[1]
+    try: path = open_video(video, lambda p: bar("download", p["bytes"], p["total"])).path
     finally: bar.close()
     times = frame_times(path, _seconds(every))
     click.echo(json.dumps([round(t, 6) for t in times]) if as_json else "\n".join(f"{t:.6f}  {hms(t, 3)}" for t in times))
@@ -338,8 +347,8 @@ def bench(video, quick, searching, scaling, sharing, as_json):
         rows = ray_costs(bench_clip(360, 60), (2, 6) if quick else (6, 24), say=say)
         return click.echo(json.dumps(rows) if as_json else _table([[*map(str, r.values()), ""] for r in rows], [*rows[0], ""]))
     from vfr_lib.bench.speed import bench
-    from vfr_lib.media.frames import open_video
-    if video: video = open_video(video)[1]
+    from vfr_lib.media.source import open_video
+    if video: video = open_video(video).path
     figures = bench(video, quick, say)
     click.echo(json.dumps(figures) if as_json else "\n".join(f"{k:28} {v}" for k, v in figures.items()))
 

@@ -145,8 +145,8 @@ class Moment:
     p_value: float = None                 # chance of such a score where the thing is absent, or None
     image: np.ndarray = field(default=None, repr=False, compare=False) # the best frame, RGB uint8, or None
     title: str = None                     # of the video, where there is more than its path
-    evidence: str = "seen"                # `seen`, `said` or `both`
-    text: str = None                      # the words that match, where it was said
+    evidence: tuple = ("seen",)           # what speaks for it: names of kinds of evidence, `seen`, `said`, ...
+    text: str = None                      # the words that match, read or said
     said = renamed_field("said", "text")
 
     def to_dict(self):
@@ -154,7 +154,7 @@ class Moment:
         out = dict(video=self.video, **{k: round(getattr(self, k), 6) for k in ("start", "end", "time", "score")})
         if self.p_value is not None: out["p_value"] = self.p_value
         if self.title is not None: out["title"] = self.title
-        if self.evidence != "seen": out |= dict(evidence=self.evidence, said=self.text)
+        if self.evidence != ("seen",): out |= dict(evidence=list(self.evidence), text=self.text)
         return out
 
     def __repr__(self): return f"Moment({Path(self.video).name}, {self})"
@@ -186,7 +186,7 @@ class Moments(list):
     @property
     def convincing(self):
         "Whether one of them would be an answer: it was said, its p-value is at most `level`, or nothing has measured it and its score is above 0."
-        return any(m.evidence != "seen" or (m.score > 0 if m.p_value is None else m.p_value <= self.level) for m in self)
+        return any(m.evidence != ("seen",) or (m.score > 0 if m.p_value is None else m.p_value <= self.level) for m in self)
 
     def plot(self):
         "The filmstrip as a matplotlib figure, for pages that cannot hold HTML."

@@ -66,7 +66,7 @@ def whole(uri):
     films = library.videos
     assert len(library._load().vectors) == FRAMES * len(films)
     assert len({v.id for v in films}) == len(films)
-    for v in films[-2:]: assert v.title in {m.title for m in library.search(f"word{int(v.id, 16)}", top=3, pictures=False) if m.evidence != "seen"}
+    for v in films[-2:]: assert v.title in {m.title for m in library.search(f"word{int(v.id, 16)}", top=3, pictures=False) if m.evidence != ("seen",)}
     return {int(v.id, 16) for v in films}
 
 

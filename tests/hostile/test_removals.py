@@ -6,16 +6,16 @@ from helpers import root
 
 # who removes, and what at most; whoever is new here says why, or calls `remove_inside`
 KNOWN = {
-    "cache": {"unfinished": "its own new file", "sweep": "NAME-xxxxxxxx.part in a folder of the cache, whose maker has ended"},
-    "clips": {"remove_inside": "what lies in the folder that it is given, links as themselves"},
+    "cache": {"unfinished": "its own new file", "sweep": "NAME-xxxxxxxx.part in a folder of the cache, whose maker has ended",
+              "turn_of": "its own lock", "remove_inside": "what lies in the folder that it is given, links as themselves"},
     "cluster": {"_folder": "the temporary folder that it has made", "_remove_left": "such a folder of a killed process, by the mark in it", "check_machines": "its own mark"},
     "core": {"write_whole": "its own new file"},
-    "download": {"anew": "parts of a download, by its downloader's own names", "whole": "a part of another size than the server says", "_tidy": "the empty folder of a download", "turn_of": "its own lock"},
-    "encoders": {"_swap": "the encoder that was just replaced", "save_encoder": "its own new folder"},
-    "export": {"_unmake": "empty folders that it has made"},
+    "download": {"anew": "parts of a download, by its downloader's own names", "whole": "a part of another size than the server says", "_tidy": "the empty folder of a download"},
+    "dual": {"_swap": "the encoder that was just replaced", "save_encoder": "its own new folder"},
+    "formats": {"_unmake": "empty folders that it has made"},
     "query": {"delete_query": "a saved query, by its name"},
-    "scale_bench": {"scale_clips": "clips that it has made"},
-    "training": {"clear_unfinished": "what a killed run left in the folder of the run, by its pattern"},
+    "scale": {"scale_clips": "clips that it has made"},
+    "loop": {"clear_unfinished": "what a killed run left in the folder of the run, by its pattern"},
 }
 
 
@@ -60,7 +60,7 @@ def test_a_planted_download_leads_nowhere(victim, path):
     from vfr_lib.cache import clear_cache
     from vfr_lib.core import VfrError
     from vfr_lib.media.download import forget
-    from vfr_lib.media.frames import open_video
+    from vfr_lib.media.source import open_video
     link = "http://127.0.0.1:1/film.mp4"
     home = planted(victim, link, path.format(victim) if isinstance(path, str) else path)
     (home / "away").symlink_to(victim)

@@ -18,7 +18,7 @@ from ..cache import cache_folder
 from ..core import VfrError, opencv, write_whole
 from ..encoders.base import EMBEDDED, to_squares, unit
 from ..encoders.inference import InferenceEncoder, load_for_inference
-from ..media.frames import _among_all, _picture, check_step, frame_times, iter_frames, probe
+from ..media.frames import check_step, frame_times, iter_frames, probe, sample_by_decoding, to_rgb
 from ..search.embedding import embed_frames, embed_stages
 
 # %% ../../nbs/bench/80_speed.ipynb #c3c1855f
@@ -173,10 +173,10 @@ def plot_turns(seconds, # from `in_turn`
 def check_frames(path, every=1.0):
     "VfrError unless sampled frames and times are, bit for bit, those of a full decode; returns how many frames were compared."
     n = 0
-    full = _among_all(path, check_step(every))
+    full = sample_by_decoding(path, check_step(every))
     for f in iter_frames(path, every):
         picture, stamp, zero = next(full)
-        if f.timestamp != stamp or f.time != float(stamp - zero) or not np.array_equal(f.image, _picture(picture)):
+        if f.timestamp != stamp or f.time != float(stamp - zero) or not np.array_equal(f.image, to_rgb(picture)):
             raise VfrError(f"{path}: the frame at {f.time} s is not that of a full decode")
         n += 1
     if next(full, None) is not None: raise VfrError(f"{path}: a full decode has more frames")

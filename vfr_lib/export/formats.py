@@ -21,7 +21,8 @@ import numpy as np
 from ..core import Moment, Moments, VfrError, hms, home_path, opencv, p_text, to_jpeg, warn, write_whole
 from ..encoders.inference import load_for_inference
 from ..media.download import ffmpeg, is_link, public_link
-from ..media.frames import _open, _zero, clock_pieces, frame_at, frames_between, local_path, open_video, probe
+from ..media.frames import clock_pieces, container_start, frame_at, frames_between, local_path, open_container, probe
+from ..media.source import open_video
 from ..search.embedding import FrameVectors, embed_frames
 from ..search.moments import shot_cuts
 
@@ -62,13 +63,13 @@ def _cell(text):
 
 def to_csv(moments, # a list of `Moment`
            path=None): # file to write; None returns the text
-    "The moments as CSV (RFC 4180): rank, video, start, end, time, score, link, p_value, title, evidence, said; the text, or the file's path."
+    "The moments as CSV (RFC 4180): rank, video, start, end, time, score, link, p_value, title, evidence, text; the text, or the file's path."
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow(["rank", "video", "start", "end", "time", "score", "link", "p_value", "title", "evidence", "said"])
+    table.writerow(["rank", "video", "start", "end", "time", "score", "link", "p_value", "title", "evidence", "text"])
     for rank, m in enumerate(moments, 1):
         table.writerow([rank, _cell(public_link(m.video)), *(f"{v:.3f}" for v in (m.start, m.end, m.time)), f"{m.score:.4f}", _cell(link_at(m.video, m.time)),
-                        "" if m.p_value is None else f"{m.p_value:.4g}", _cell(m.title), _cell(m.evidence), _cell(m.text)])
+                        "" if m.p_value is None else f"{m.p_value:.4g}", _cell(m.title), _cell(" + ".join(m.evidence)), _cell(m.text)])
     return _put(out.getvalue(), path)
 
 # %% ../../nbs/export/50_formats.ipynb #c883e890
@@ -164,7 +165,7 @@ def auto_chapters(video, # a path, a link, `sample`, or `FrameVectors`
     if len(set(labels)) < len(labels): raise VfrError("a label is given twice: leave one out")
     if least is not None and not 0 <= least < math.inf: raise VfrError(f"a chapter cannot last {least!r} seconds at least: try 10")
     titles, encoder = list(labels), load_for_inference(encoder)
-    frames = video if isinstance(video, FrameVectors) else embed_frames(open_video(video)[1], encoder, every)
+    frames = video if isinstance(video, FrameVectors) else embed_frames(open_video(video).path, encoder, every)
     gain = label_scores(frames, labels.values() if isinstance(labels, dict) else titles, encoder, smooth)
     times, end = np.append(frames.times, frames.end), float(frames.end)
     least = min(10.0, end / 10) if least is None else min(least, times[-1] - times[0])
@@ -211,7 +212,7 @@ os._exit(p.wait() & 255)"""
 
 def ffmpeg_input(path): # a video file
     "The arguments with which FFmpeg opens a file as what it is found to be here, and nothing beside it."
-    with _open(path) as (container, _): name = container.format.name
+    with open_container(path) as (container, _): name = container.format.name
     return ["-protocol_whitelist", "file,pipe", "-format_whitelist", name, "-i", f"file:{Path(path).absolute()}"]
 
 def _end(process, stop, reached, progress):
@@ -335,7 +336,7 @@ def _sound(path, start, end, stop=None):
     "Yield (seconds, decoded frame) of a video's sound from `start` to `end`."
     pieces = clock_pieces(path)
     for back in (1, 20, None) if len(pieces) == 1 else (None,):
-        with _open(path) as (container, video):
+        with open_container(path) as (container, video):
             stream = container.streams.best("audio", related=video)
             if back is not None:
                 try: container.seek(math.floor((start + pieces[0].shift - back) / stream.time_base), stream=stream)
@@ -418,7 +419,7 @@ def _encode(path, info, start, end, tmp, stop=None):
     first = next(spans)
     size = tuple(n + n % 2 for n in first[0].size)
     start = first[0].time
-    with _open(path) as (source, video), av.open(str(tmp), "w", options=dict(movflags="faststart", video_track_timescale="90000")) as out:
+    with open_container(path) as (source, video), av.open(str(tmp), "w", options=dict(movflags="faststart", video_track_timescale="90000")) as out:
         streams = [_pictures(itertools.chain([first], spans), _video_stream(out, info, video, size, timecode_at(info, start)), size, seen)]
         if sound := _sound_stream(out, source, video):
             until = max(min(end, info.duration), start + 0.04)
@@ -478,8 +479,8 @@ def _copy(path, info, start, end, tmp, stop=None):
     "Copy the packets from the keyframe at or before `start` up to about `end`; (start, end) of what was written, seconds."
     if info.mended: raise VfrError(f"the clock of {path} is set anew on the way, so it cannot be copied from: use exact=True (leave out --copy), which codes it anew")
     try:
-        with _open(path) as (source, video), av.open(str(tmp), "w") as out:
-            zero, start = _zero(source), frame_at(path, start, 160).time
+        with open_container(path) as (source, video), av.open(str(tmp), "w") as out:
+            zero, start = container_start(source), frame_at(path, start, 160).time
             key = _keyframe(source, video, Fraction(start).limit_denominator(10 ** 6) + zero + Fraction(1, 10 ** 6))
             if key is None: raise VfrError(f"{path} has no keyframe before {hms(start, 1)}: use exact=True (leave out --copy)")
             until = _hand_over(source, video, out, key, Fraction(end).limit_denominator(10 ** 6) + zero - Fraction(1, 10 ** 6), timecode_at(info, float(key - zero)), stop)
@@ -664,7 +665,7 @@ def _item(rank, m):
     picture = '<div class="blank"></div>' if m.image is None else f'<img src="data:image/jpeg;base64,{base64.b64encode(to_jpeg(m.image, 480)).decode()}" alt="frame at {at}">'
     time = f'<a href="{html.escape(link)}">{at}</a>' if link else at
     sure = "" if m.p_value is None else f", {html.escape(p_text(m.p_value))}"
-    how = {"both": "seen and said"}.get(m.evidence, str(m.evidence))
+    how = " and ".join(m.evidence)
     quoted = f"<blockquote>“{html.escape(str(m.text))}”</blockquote>" if m.text else ""
     return (f'<li>{picture}<div class="time">{rank}. {time}</div><div class="span">{hms(m.start, 1)} to {hms(m.end, 1)}, score {m.score:.3f}{sure}</div>'
             f'<div class="span">{html.escape(how)}</div>{quoted}</li>')

@@ -25,8 +25,9 @@ from ..cache import cache_folder, file_digest
 from ..core import Moment, Moments, VfrError, hms, warn, write_whole
 from ..encoders.base import EMBEDDED, known_identity
 from ..encoders.inference import load_for_inference
-from ..media.download import as_link, download, is_link, playlist, public_link
-from ..media.frames import check_step, open_video
+from ..media.download import as_link, is_link, playlist, public_link
+from ..media.frames import check_step
+from ..media.source import open_video
 from ..media.transcript import Line, beside, lines_of
 from ..search.calibration import BLANK, p_value, reference_set_of
 from ..search.embedding import FrameVectors, embed_stages, has_content
@@ -687,15 +688,15 @@ class _Adder(_Sweeper):
         tell = progress or (lambda *a: None)
         link = public_link(item) if is_link(item) else None   # as it is shown and kept
         if link == item and (known := self._known(link=link)): return report.known(item, known["title"])
-        _, path = open_video(item, lambda p: tell("download", p["bytes"], p["total"]), stop)
+        source = open_video(item, lambda p: tell("download", p["bytes"], p["total"]), stop)
+        path = source.path
         if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
         stamp, id = file_stamp(path), file_digest(path, stop)[:32]
         if known := self._known(id=id): return self._met_again(known, item, path, link, report)
-        details = download(item, stop=stop) if link else None
         *_, frames = embed_stages(path, self.encoder, self.every, progress=lambda n, done, end: tell("frames", done, end), stop=stop, thumbs=True)
-        lines, source = _within(*lines_of(path, details and details.captions), path, frames.end)
-        name = (details and details.title) or title or ("sample" if item == "sample" else _titled(item))
-        row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=source, lines=len(lines), **stamp)
+        lines, said = _within(source.lines, source.caption_source, path, frames.end)
+        name = source.title or title or ("sample" if item == "sample" else _titled(item))
+        row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines), **stamp)
         self._write(row, frames, lines)
         report.encoded += frames.encoded
         (report.replaced if row["instead"] else report.added).append(next(v for v in self.videos if v.id == id))

@@ -7,6 +7,8 @@ __all__ = ['sample_scenes', 'make_clip', 'brick_wall', 'sample_clip']
 
 # %% ../../nbs/media/10_synthetic.ipynb #4eab8d2b
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,51 +19,66 @@ from ..cache import cache_folder
 from ..core import VfrError, write_whole
 
 # %% ../../nbs/media/10_synthetic.ipynb #c638398f
-def _scene_frames(what, n, size, camera=True):
+def _scene_frames(what: "str | tuple | np.ndarray | Image.Image", # a colour or a picture
+                  n: int, # frames
+                  size: tuple[int, int], # (width, height) in pixels
+                  camera: bool = True) -> Iterator[Image.Image]:
     "`n` PIL pictures of `size` for one scene."
     if isinstance(what, str): what = ImageColor.getrgb(what)
     if isinstance(what, tuple):
         for _ in range(n): yield Image.new("RGB", size, what)
         return
-    photo = what.convert("RGB") if isinstance(what, Image.Image) else Image.fromarray(np.asarray(what)).convert("RGB")
-    w, h = photo.size
-    cw, ch = (w, w * size[1] / size[0]) if w * size[1] < h * size[0] else (h * size[0] / size[1], h)   # the largest crop of the clip's shape
+    photo = (what if isinstance(what, Image.Image) else Image.fromarray(np.asarray(what))).convert("RGB")
     for i in range(n):
-        part = i / max(1, n - 1) if camera else 0
-        zoom = 1 - 0.12 * part
-        x, y = (w - cw * zoom) * (0.3 + 0.4 * part), (h - ch * zoom) * (0.3 - 0.2 * part)
-        yield photo.resize(size, Image.Resampling.BILINEAR, box=(x, y, x + cw * zoom, y + ch * zoom))
+        box = _camera_box(photo.size, size, i / max(1, n - 1) if camera else 0)
+        yield photo.resize(size, Image.Resampling.BILINEAR, box=box)
+
+def _camera_box(photo: tuple[int, int], # (width, height) of the photograph
+                size: tuple[int, int], # (width, height) of the clip
+                part: float): # of the scene that is over, 0 to 1
+    "What the camera sees of a photograph: (left, top, right, bottom), the largest box of the clip's shape, closing in."
+    w, h = photo
+    cw, ch = (w, w * size[1] / size[0]) if w * size[1] < h * size[0] else (h * size[0] / size[1], h)
+    zoom = 1 - 0.12 * part
+    x, y = (w - cw * zoom) * (0.3 + 0.4 * part), (h - ch * zoom) * (0.3 - 0.2 * part)
+    return x, y, x + cw * zoom, y + ch * zoom
 
 # %% ../../nbs/media/10_synthetic.ipynb #5c3a95c4
-def _writer(file, path):
-    "An open PyAV container; VfrError where the suffix names no kind of video."
+@contextmanager
+def _writer(file: Path, # to write
+            path: Path, # as it will be called
+            fps: float, # frames per second
+            size: tuple[int, int], # (width, height) in pixels
+            codec: str | None = None,
+            options: dict | None = None):
+    "Yield an open PyAV (container, video stream); VfrError where the suffix names no kind of video."
     import av
     if path.suffix not in (".mp4", ".mov", ".mkv", ".ts", ".webm", ".avi"):
         raise VfrError(f"{path.name}: its ending does not name a kind of video; use .mp4, .mov, .mkv, .ts or .webm")
-    return av.open(str(file), "w")
-
-def make_clip(path, # file to write; its suffix chooses the container: .mp4, .mov, .mkv, .ts, .webm
-              scenes, # list of (what, seconds); what is a colour name, an (r, g, b), an RGB array or a PIL picture
-              fps=10, # frames per second
-              size=(320, 180), # (width, height) in pixels, even numbers
-              codec=None, # encoder name as FFmpeg has it; None takes VP9 for .webm and H.264 otherwise
-              retime=None, # function of a frame's nominal time in seconds -> the time it gets, for late starts and holes
-              options=None, # of the encoder, e.g. {"g": "30"}
-              camera=True): # pictures are filmed by a camera that closes in slowly; False holds it still
-    "Write a video of known content with PyAV; returns its path."
-    import av
-    path = Path(path)
     codec = codec or ("libvpx-vp9" if path.suffix == ".webm" else "libx264")
-    tick = Fraction(1, 90000)
-    with write_whole(path) as tmp, _writer(tmp, path) as out:
+    with av.open(str(file), "w") as out:
         stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.codec_context.time_base = tick
-        n = 0
+        stream.codec_context.time_base = Fraction(1, 90000)
+        yield out, stream
+
+# %% ../../nbs/media/10_synthetic.ipynb #synmake1
+def make_clip(path: str | Path, # file to write; its suffix chooses the container: .mp4, .mov, .mkv, .ts, .webm
+              scenes: list[tuple], # (what, seconds); what is a colour name, an (r, g, b), an RGB array or a PIL picture
+              fps: float = 10, # frames per second
+              size: tuple[int, int] = (320, 180), # (width, height) in pixels, even numbers
+              retime: Callable[[float], float] | None = None, # of a frame's nominal time: the time it gets, seconds
+              camera: bool = True, # pictures are filmed by a camera that closes in slowly; False holds it still
+              **encoder, # `codec` as FFmpeg names it, else VP9 for .webm and H.264; its `options`, e.g. {"g": "30"}
+             ) -> Path:
+    "Write a video of known content with PyAV; returns its path."
+    import av
+    path, n = Path(path), 0
+    with write_whole(path) as tmp, _writer(tmp, path, fps, size, **encoder) as (out, stream):
+        tick = stream.codec_context.time_base
         for what, seconds in scenes:
             for picture in _scene_frames(what, round(seconds * fps), size, camera):
-                frame = av.VideoFrame.from_image(picture)
-                t = n / fps
+                frame, t = av.VideoFrame.from_image(picture), n / fps
                 frame.pts, frame.time_base, n = round((retime(t) if retime else t) / tick), tick, n + 1
                 out.mux(stream.encode(frame))
         if not n: raise VfrError("a clip needs at least one frame: give scenes that last")
@@ -69,20 +86,23 @@ def make_clip(path, # file to write; its suffix chooses the container: .mp4, .mo
     return path
 
 # %% ../../nbs/media/10_synthetic.ipynb #0dcec39f
-def brick_wall(colour, # a name or an (r, g, b)
-               size=(320, 180)): # (width, height) in pixels
-    "A wall of bricks, a picture to make clips of: RGB array (height, width, 3)."
+def brick_wall(colour: str | tuple, # a name or an (r, g, b)
+               size: tuple[int, int] = (320, 180), # (width, height) in pixels
+              ) -> np.ndarray:
+    "A wall of bricks, a picture to make clips of: RGB uint8 array (height, width, 3)."
     (w, h), colour = size, np.array(ImageColor.getrgb(colour) if isinstance(colour, str) else colour)
     brick, course = max(4, w // 8), max(3, h // 9)
     y, x = np.mgrid[:h, :w]
-    joint = (y % course == 0) | ((x + y // course % 2 * (brick // 2)) % brick == 0)
-    light = 0.85 + 0.15 * np.random.default_rng(0).random((h // course + 1, w // brick + 2))[y // course, (x + y // course % 2 * (brick // 2)) // brick]
+    row, along = y // course, x + y // course % 2 * (brick // 2)   # every other course is moved by half a brick
+    light = 0.85 + 0.15 * np.random.default_rng(0).random((h // course + 1, w // brick + 2))[row, along // brick]
+    joint = (y % course == 0) | (along % brick == 0)
     return np.where(joint[..., None], 200, colour * light[..., None]).astype(np.uint8)
 
 # %% ../../nbs/media/10_synthetic.ipynb #700755f5
-sample_scenes = ("astronaut", "coffee", "chelsea", "motorcycle_left", "rocket") # names in skimage/data, in this order, 5 s each
+sample_scenes = ("astronaut", "coffee", "chelsea", "motorcycle_left", "rocket") # in skimage/data, 5 s each
 
-def sample_clip(path=None): # where to write it; None keeps it in the cache folder
+def sample_clip(path: str | Path | None = None, # where to write it; None keeps it in the cache folder
+               ) -> Path:
     "The embedded sample: 25 seconds, 640x360, five scenes of five seconds; returns its path."
     import skimage
     if path is None:

@@ -264,8 +264,8 @@ def _track(index, stream):
 
 def subtitle_tracks(path): # a video file
     "The `SubtitleTrack`s of a video file."
-    from vfr_lib.media.frames import _open
-    with _open(path) as (container, _): return [_track(i, s) for i, s in enumerate(container.streams.subtitles)]
+    from vfr_lib.media.frames import open_container
+    with open_container(path) as (container, _): return [_track(i, s) for i, s in enumerate(container.streams.subtitles)]
 
 # %% ../../nbs/media/13_transcript.ipynb #fe9a3ee7
 def _packet_text(data, codec, encoding):
@@ -280,8 +280,8 @@ _readable = ("subrip", "text", "webvtt", "mov_text", "ass", "ssa")
 def embedded_lines(path, # a video file
                    track=None): # index of a subtitle track; None takes the first one that is text, those the file marks as default before others
     "The `Line`s of a subtitle track inside a video file, in order of time; VfrError where there is none, or it is made of pictures."
-    from vfr_lib.media.frames import _open, _zero
-    with _open(path) as (container, _):
+    from vfr_lib.media.frames import container_start, open_container
+    with open_container(path) as (container, _):
         streams = container.streams.subtitles
         tracks, no = [_track(i, s) for i, s in enumerate(streams)], "give its text as an .srt file"
         if not tracks: raise VfrError(f"{path} has no subtitle track: {no} beside it")
@@ -293,7 +293,7 @@ def embedded_lines(path, # a video file
             pictures = "is made of pictures" if re.search("pgs|dvd|dvb|xsub", codec) else "is in a form that is not read here"
             raise VfrError(f"subtitle track {track} of {path} {pictures} ({codec}): turn it into an .srt file with a subtitle editor, and put that beside the video")
         for s in container.streams: s.discard = type(s.discard).default if s is streams[track] else type(s.discard).all
-        return _lines(_packet_cues(path, container, streams[track], codec, _zero(container)))
+        return _lines(_packet_cues(path, container, streams[track], codec, container_start(container)))
 
 def _packet_cues(path, container, stream, codec, zero):
     "[(start, end, text)] of a subtitle track."

@@ -152,7 +152,7 @@ def _ask(items, queries, foreign, pictures, seconds, encoder, every):
         frames = embed_frames(clip, encoder, every, cache=False)
         curves = [curve_of(frames, w, reference_set) for w in wanted]
         if frames.blank.all(): raise VfrError("these pictures show nothing, each is of a single colour: measure on photographs")
-        first = [{exact: moments_of(frames, c, "", clip, 1, False, exact=exact)[0] for exact in (True, False)} for c in curves[:len(queries)]]
+        first = [{exact: moments_of(frames, c, "", clip, 1, exact=exact)[0] for exact in (True, False)} for c in curves[:len(queries)]]
     cuts, n = shot_cuts(frames.vectors), len(queries)
     like = (pictures @ frames.vectors.T).max(1) >= ReferenceSet.like if len(foreign) else []
     spans = {"edges at the cuts": [(m[True].start, m[True].end) for m in first], "edges at sampled frames": [(m[False].start, m[False].end) for m in first],

@@ -9,7 +9,7 @@ __all__ = ['Search', 'LRUCache', 'run_search', 'stages', 'trouble', 'Demo', 'dem
 import base64, html, json, math, os, signal, subprocess, sys, tempfile, threading, types
 from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -20,12 +20,10 @@ import numpy as np
 from ..core import VfrError, hms, p_text, renamed, size_text, warn
 from ..encoders.inference import load_for_inference
 from ..export.formats import to_csv
-from ..media.download import as_link, download, is_link, public_link, without_secrets
-from ..media.frames import open_video, probe
-from ..media.transcript import lines_of
-from ..search.calibration import reference_set_of
+from ..media.download import as_link, is_link, public_link, without_secrets
+from ..media.source import open_video
 from ..search.embedding import embed_stages
-from ..search.moments import check_search, curve_of, moments_of
+from ..search.find import SearchConfig, VideoCorpus, answer
 from .jobs import Job
 from .monitor import Monitor, face, to_json
 from .player import WEB, Player, close_parts, plain
@@ -79,25 +77,20 @@ def _opened(search, state, stop, count):
     def arriving(p):
         count("received", p["received"], p["seconds"])
         state["download"] = p
-    name, path = open_video(search.video, arriving, stop)
-    name = public_link(name)
-    details = download(search.video, stop=stop) if is_link(search.video) else None   # it is there already: what its page said
-    title = (details and details.title) or ("the sample" if search.video == "sample" else Path(path).name)
-    return dict(name=name, path=path, details=details, title=str(title), source=(path, _stamp(path)), info=probe(path), lines=_lines(path, details))
+    video = open_video(search.video, arriving, stop)
+    title = video.title or ("the sample" if search.video == "sample" else Path(video.path).name)
+    return dict(video=video, name=video.name, path=video.path, page=video.page, title=str(title), source=(video.path, _stamp(video.path)), info=video.info, lines=video.lines)
 
-def _lines(path, details):
-    "What is said in the video: its page's captions, a file beside it, or a track inside it."
-    return lines_of(path, details and details.captions)[0]
-
-def _embedded(search, path, name, encoder, curve, state, stop, monitor):
+def _embedded(query, corpus, state, monitor):
     "The video's `FrameVectors`; moments that may still get better go to `state`."
     def progress(n, done, end):
         state["frames"] = done, end
         monitor.progress("frames", done, end)
-    state["stage"] = "frames"
-    for frames in embed_stages(path, encoder, search.every, lambda f: curve(f).calibrated_scores, progress, stop, count=monitor.count):
-        if stop.is_set(): raise VfrError("stopped", "cancelled")
-        if frames.fraction < 1: state["moments"] = moments_of(frames, curve(frames), name, path, search.top, exact=False)
+    state["stage"], first = "frames", replace(corpus.config, exact=False)
+    interest = lambda f: corpus.look(f).view(query).curve.calibrated_scores
+    for frames in embed_stages(corpus.source.path, corpus.encoder, corpus.every, interest, progress, corpus.stop, count=monitor.count):
+        if corpus.stop.is_set(): raise VfrError("stopped", "cancelled")
+        if frames.fraction < 1: state["moments"] = answer(query, corpus.look(frames), first)
     return frames
 
 # %% ../../nbs/ui/63_demo.ipynb #c7e95cc8
@@ -105,24 +98,22 @@ def run_search(search, # `Search`
                known, # `Known`
                job): # `Job`
     "Do it; what is learnt on the way goes to `job.progress`. Returns the `Moments`."
-    state, stop, source, notes = job.progress, job.stop, search.source(), []
+    state, source, notes, config = job.progress, search.source(), [], SearchConfig(search.top, search.every)
     with Monitor() as monitor, _hearing(state, notes):
         state["report"] = monitor.report
-        check_search(search.query, search.top, search.every)
+        config.check(search.query)
         held = known.get(source)
         if held and not os.path.exists(held[0]["path"]): held = None   # the cache was cleared
-        opened, frames, about = held or (_opened(search, state, stop, monitor.count), None, None)
-        name, path = opened["name"], opened["path"]
+        opened, frames, about = held or (_opened(search, state, job.stop, monitor.count), None, None)
         state.update(opened, planned=math.floor(opened["info"].duration / search.every) + 1, held=bool(held), stage="encoder")
         model = search.encoder, _stamp(search.encoder)
         encoder = known.get(model) or known.put(model, load_for_inference(search.encoder))
-        wanted, reference_set = encoder.encode_texts([search.query])[0], reference_set_of(encoder)
-        curve = lambda f: curve_of(f, wanted, reference_set)
+        corpus = VideoCorpus(opened["video"], encoder, config, job.stop)
         if not held:
-            frames, about = _embedded(search, path, name, encoder, curve, state, stop, monitor), list(notes)
+            frames, about = _embedded(search.query, corpus, state, monitor), list(notes)
             known.put(source, (opened, frames, about))
         state["stage"], state["notes"] = "search", [*notes, *(n for n in about if n not in notes)]
-        state["moments"] = moments_of(frames, curve(frames), name, path, search.top)
+        state["moments"] = answer(search.query, corpus.look(frames), config)
         state["cached"] = not monitor.report.processed
     state["stage"] = "done"
     return state["moments"]
@@ -230,8 +221,8 @@ class _Screen(_Panel):
     def _open(self, state):
         "Show the video, if it is another one."
         if self.player is not None and self._source == state["source"]: return
-        self._source, details = None, state["details"]
-        about = dict(info=state["info"], lines=state["lines"], **(dict(chapters=details.chapters, heat=details.heatmap) if details else {}))
+        self._source, page = None, state["page"]
+        about = dict(info=state["info"], lines=state["lines"], **(dict(chapters=page.chapters, heat=page.heatmap) if page else {}))
         if self.player is None: self.player = Player(state["path"], **about)
         else: self.player.load(state["path"], **about)
         self.screen.children, self._source = [self.player], state["source"]
