@@ -374,7 +374,7 @@ def _stages(reading: _Reading, interest: Callable) -> Iterator[FrameVectors]:
 def embed_stages(path: str | Path, # a video file
                  encoder: str | Encoder = "embedded", # a name for `load_for_inference`, or an encoder
                  every: float = 1.0, # seconds between samples
-                 interest: Callable = None, # `FrameVectors` of keyframes -> float (n,), where to look first; None: nowhere
+                 interest: Callable = None, # `FrameVectors` of keyframes -> float (n,): where to look first
                  progress: Callable = None, # called with (frames done, seconds done, seconds in all)
                  stop: threading.Event = None, # once set, it ends within a second with a VfrError of kind `cancelled`
                  **settings) -> Iterator[FrameVectors]: # fields of `EmbedConfig`
