@@ -112,8 +112,9 @@ def run_search(search, # `Search`
         if not held:
             frames, about = _embedded(search.query, corpus, state, monitor), list(notes)
             known.put(source, (opened, frames, about))
+        corpus.look(frames).view(search.query)   # a query that is too long is said now
         state["stage"], state["notes"] = "search", [*notes, *(n for n in about if n not in notes)]
-        state["moments"] = answer(search.query, corpus.look(frames), config)
+        state["moments"] = answer(search.query, corpus, config)
         state["cached"] = not monitor.report.processed
     state["stage"] = "done"
     return state["moments"]
