@@ -25,14 +25,14 @@ class Finder:
         execute = spec.loader.exec_module
         def exec_module(module):
             execute(module)
-            looked_at = module._looked_at
+            prepared = module.prepared_frames
             def watched(*args):
                 film = str(sys._getframe(1).f_locals.get("path", ""))
-                for item in looked_at(*args):
+                for item in prepared(*args):
                     if "crash" in film: os.kill(os.getpid(), signal.SIGSEGV)
                     time.sleep(0.15 if "slow" in film else 0)
                     yield item
-            module._looked_at = watched
+            module.prepared_frames = watched
         spec.loader.exec_module = exec_module
         return spec
 sys.meta_path.insert(0, Finder)
@@ -141,14 +141,14 @@ def test_a_video_that_brings_down_its_workers_is_set_aside(cluster, shelf, tmp_p
 
 def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
     for k in range(5): make_clip(tmp_path / f"{k}.mp4", [(("red", "blue", "green", "white", "black")[k], 3)])
-    running, most, looked_at, change = set(), 0, set(), threading.Condition()
+    running, most, prepared, change = set(), 0, set(), threading.Condition()
     with PracticeServer(tmp_path) as server:
         serve = server._serve
         def counted(handler, body):
             nonlocal most
             with change:
-                of_worker, me = handler.path in looked_at, object()   # which asks after the coordinator has
-                looked_at.add(handler.path)
+                of_worker, me = handler.path in prepared, object()   # which asks after the coordinator has
+                prepared.add(handler.path)
                 if of_worker:
                     running.add(me); most = max(most, len(running)); change.notify_all()
                     change.wait_for(lambda: most > 1, 10)   # until another one comes; once two were there, ...

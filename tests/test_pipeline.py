@@ -4,7 +4,7 @@ import json, os, signal, subprocess, sys, time
 import numpy as np
 import pytest
 from helpers import command
-from vfr_lib.bench.speed import _repeat
+from vfr_lib.bench.speed import repeat_video
 from vfr_lib.media.synthetic import brick_wall, make_clip
 
 MEASURE = """
@@ -24,7 +24,7 @@ def test_two_hours_take_no_more_memory_than_ten_minutes(tmp_path):
     minute = make_clip(tmp_path / "minute.mp4", [((i * 4 % 256, i * 9 % 256, 90), 1) for i in range(60)], size=(160, 90))
     used = {}
     for minutes in (10, 120):
-        r = command(sys.executable, "-c", MEASURE, _repeat(minute, tmp_path / f"{minutes}.mp4", minutes), timeout=300)
+        r = command(sys.executable, "-c", MEASURE, repeat_video(minute, tmp_path / f"{minutes}.mp4", minutes), timeout=300)
         n, used[minutes] = json.loads(r.stdout)
         assert n == minutes * 60, r.stderr
     vectors = 110 * 60 * 512 * 4 / 2 ** 20
@@ -60,7 +60,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(vfr, tmp_path):
 
 @pytest.mark.alone
 def test_interrupt_ends_within_a_second_and_leaves_nothing_half_written(tmp_path):
-    clip = _repeat(make_clip(tmp_path / "minute.mp4", [(brick_wall((i * 4 % 256, i * 9 % 256, 90)), 1) for i in range(60)], fps=30, size=(640, 360), codec="libx264"), tmp_path / "long.mp4", 60)
+    clip = repeat_video(make_clip(tmp_path / "minute.mp4", [(brick_wall((i * 4 % 256, i * 9 % 256, 90)), 1) for i in range(60)], fps=30, size=(640, 360), codec="libx264"), tmp_path / "long.mp4", 60)
     env = {**os.environ, "VFR_CACHE": str(tmp_path / "cache")}
     p = subprocess.Popen([sys.executable, "-u", "-c", "import sys; from vfr_lib.cli import main; sys.exit(main())", "find", str(clip), "a red wall"], env=env,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from .search import made_library
-from .speed import _repeat, _scenes, bench_clip, cpu_seconds, in_turn
+from .speed import repeat_video, moving_photographs, bench_clip, cpu_seconds, in_turn
 from ..cache import cache_folder, file_digest
 from ..core import write_whole
 from ..encoders.base import unit
 from ..encoders.inference import load_for_inference
-from ..library.library import Library, _schemas, frame_rows, scan
+from ..library.library import Library, frame_rows, scan, video_rows
 from ..media.frames import Sampler, iter_frames, probe
 from ..search.calibration import reference_set_of
-from ..search.embedding import _width, embed_stages
+from ..search.embedding import decode_width, embed_stages
 
 # %% ../../nbs/bench/82_scale.ipynb #12779423
 CODECS = {"h264": ("libx264", dict(preset="medium"), 1.0), "hevc": ("libx265", {"preset": "veryfast", "x265-params": "log-level=error"}, 0.6),
@@ -51,7 +51,7 @@ def scale_clips(height, seconds=60, once=30): # once: seconds that are encoded; 
     if all(p.exists() for p in places.values()): return places
     short = {c: folder / f"{c}-{height}p-{once}s-once-1.mp4" for c in places}
     _encode({c: p for c, p in short.items() if not p.exists()}, height, once)
-    for c, p in places.items(): _repeat(short[c], p, max(1, seconds // once))
+    for c, p in places.items(): repeat_video(short[c], p, max(1, seconds // once))
     for p in short.values(): p.unlink()
     return places
 
@@ -68,7 +68,7 @@ def _encode(places, height, seconds):
             stream = out.add_stream(name, rate=30, options={**options, "g": "150"})
             stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", int(1e6 * part * megabits(height))
             outs[c] = out, stream
-        for i, picture in enumerate(_scenes((width, height), seconds * 30)):
+        for i, picture in enumerate(moving_photographs((width, height), seconds * 30)):
             for out, stream in outs.values():
                 frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuv420p")
                 frame.pts, frame.time_base = i, Fraction(1, 30)
@@ -82,7 +82,7 @@ def hour_costs(path, # a video file
                rounds=3):
     "Processor seconds per hour of video, the medians of the rounds: {digest, plan, decode, encode, whole}."
     info = probe(path)
-    width = _width(info, encoder)
+    width = decode_width(info, encoder)
     def digest(): os.utime(path); file_digest(path)   # else it is remembered
     def decode():
         for _ in iter_frames(path, every, width): pass
@@ -243,13 +243,12 @@ def fragment_costs(counts=(10, 100, 1000, 5000), # fragments of one frame each
 
 def video_costs(counts=(100, 1000, 10_000, 100_000), rounds=5):
     "Milliseconds to read the list of videos, which every `add` does twice for every video, and every search."
-    import pyarrow as pa
-    out, schema = [], _schemas(512)["videos"]
+    out = []
     for n in counts:
         with tempfile.TemporaryDirectory() as folder:
             library = made_library(f"{folder}/library", 1)
             rows = [dict(id=f"{k + 1:032x}", title=f"video {k}", link=None, path=f"/videos/{k}.mp4", duration=600.0, frames=0, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"") for k in range(n - 1)]
-            library._table("videos").add(pa.Table.from_pylist(rows, schema))
+            library._table("videos").add(video_rows(rows))
             out.append(dict(videos=n, list_ms=_median_ms(lambda: library._rows("id", "title", "link", "path"), rounds)))
     return out
 
@@ -261,8 +260,8 @@ def _shelf(path, n, folder):
 
 def _watch():
     "A function that says how many seconds have gone by since now: on the clock, and of processors in this process and in all that it started."
-    from vfr_lib.ui.monitor import _cpu_seconds, _processes
-    now = lambda: np.array([time.perf_counter(), _cpu_seconds(_processes())])
+    from vfr_lib.ui.monitor import processor_seconds, own_processes
+    now = lambda: np.array([time.perf_counter(), processor_seconds(own_processes())])
     began = now()
     return lambda: (now() - began).tolist()
 

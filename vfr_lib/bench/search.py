@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..encoders.base import unit
-from ..library.library import Library, _schemas, frame_rows, scan
+from ..library.library import Library, frame_rows, scan, video_rows
 
 # %% ../../nbs/bench/81_search.ipynb #e2ecf1bc
 def read_all(block, # a contiguous array
@@ -27,9 +27,8 @@ def made_library(path, # folder
                  encoder="embedded", seed=0,
                  draw=lambda rng, n, dim: unit(rng.standard_normal((n, dim), dtype=np.float32))): # makes n vectors
     "A `Library` of made vectors, random ones unless told otherwise, in videos of an hour, for measuring."
-    import pyarrow as pa
     library, rng = Library(path, encoder), np.random.default_rng(seed)
-    dim, schemas = library.encoder.dim, _schemas(library.encoder.dim)
+    dim = library.encoder.dim
     with library._writing():
         for k in range(0, frames, 3600):
             n = min(3600, frames - k)
@@ -37,7 +36,7 @@ def made_library(path, # folder
             vectors = draw(rng, n, dim)
             library._table("frames").add(frame_rows(id, times, times + 1, np.zeros(n, np.float32), vectors, [b""] * n))
             row = dict(id=id, title=f"video {k // 3600}", link=None, path="", duration=float(n), frames=n, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"")
-            library._table("videos").add(pa.Table.from_pylist([row], schemas["videos"]))
+            library._table("videos").add(video_rows([row]))
         library._tidy()
     return library
 

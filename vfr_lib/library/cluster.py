@@ -28,7 +28,7 @@ from ..media.frames import Sampler, iter_frames, probe
 from ..media.synthetic import sample_clip
 from ..media.transcript import lines_of
 from ..search.calibration import BLANK, reference_set_of
-from ..search.embedding import _encoded, _looked_at, _width, prefetch
+from ..search.embedding import encoded_batches, prepared_frames, decode_width, prefetch
 
 # %% ../../nbs/library/46_cluster.ipynb #c02ef3bd
 @dataclass
@@ -400,7 +400,7 @@ def _identified(task, path, job):
     info = probe(path)
     id = file_digest(path)[:32]
     if id in job.known: raise VfrError(id, "known")
-    plan = None if task.plan == "none" else Sampler(path, job.every, _width(info, job))
+    plan = None if task.plan == "none" else Sampler(path, job.every, decode_width(info, job))
     return replace(task, id=id, duration=info.duration, plan=plan if plan else None, pieces=tuple(range(len(plan))) if plan else ())
 
 # %% ../../nbs/library/46_cluster.ipynb #19a8f6ed
@@ -451,9 +451,9 @@ def _frames(task, path, job):
     "Yield (index, time, end, picture or None where it is as the one before, thumbnail) of a task's frames."
     small, before, plan = {}, None, task.plan
     if plan: samples, restarts = plan.read(task.pieces), {plan.samples(i).start for i in task.pieces}
-    else: samples, restarts = enumerate(iter_frames(path, job.every, _width(probe(path), job))), range(0, 10 ** 9, 64)
+    else: samples, restarts = enumerate(iter_frames(path, job.every, decode_width(probe(path), job))), range(0, 10 ** 9, 64)
     with closing(samples):
-        for k, t, picture in _looked_at(samples, job, restarts, True, small):
+        for k, t, picture in prepared_frames(samples, job, restarts, True, small):
             if before: yield before[0], before[1], t, *before[2:]
             before = k, t, picture, small.pop(k)
     k, t = before[:2]
@@ -493,7 +493,7 @@ class _Embed:
 
     def _embedded(self, chunk):
         samples = ((k, t, picture) for k, (t, _, picture, _) in enumerate(chunk.rows))
-        vectors, content = zip(*(row[2:] for rows, _ in _encoded(samples, self.encoder) for row in rows))
+        vectors, content = zip(*(row[2:] for rows, _ in encoded_batches(samples, self.encoder) for row in rows))
         vectors, blank = np.stack(vectors).astype(np.float32), ~np.array(content)
         tops = self.reference_set.tops(vectors, blank) if self.reference_set else (np.where(blank, np.float32(BLANK), np.float32(0)), None, None)
         encoded = sum(picture is not None for _, _, picture, _ in chunk.rows)

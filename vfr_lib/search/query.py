@@ -11,6 +11,7 @@ import functools, hashlib, json, math, os, re, threading, weakref
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 
@@ -18,13 +19,14 @@ from ..core import VfrError, renamed, write_whole
 from ..encoders.base import Encoder, to_rgb, unit
 from ..encoders.inference import load_for_inference
 from .calibration import ReferenceSet, p_value
+from .embedding import FrameVectors
 from .moments import Curve, find_moments, shot_cuts
 
 # %% ../../nbs/search/34_query.ipynb #19b1f5f7
 @dataclass(frozen=True)
 class _Picture:
     digest: str
-    image: np.ndarray = field(repr=False, compare=False)   # RGB uint8
+    image: np.ndarray = field(repr=False, compare=False)   # RGB uint8 (height, width, 3)
 
 @dataclass(frozen=True)
 class Taught:
@@ -33,96 +35,114 @@ class Taught:
     of: str           # what it was before: `text` or `image`
     encoder: str      # whose vectors it was taught with, see `encoder_key`
     encoder_name: str
-    positives: tuple  # seconds
-    negatives: tuple  # seconds
+    positives: tuple[float, ...]  # seconds
+    negatives: tuple[float, ...]  # seconds
     vector: np.ndarray = field(repr=False, compare=False)   # float32 (dim,), L2-normalised
 
-def _as_query(q):
+# %% ../../nbs/search/34_query.ipynb #e1b64ace
+def _as_query(q: "Query | str") -> "Query":
     if isinstance(q, (Query, str)): return q if isinstance(q, Query) else Query(q)
     raise VfrError(f"{q!r} is no part of a query: give a sentence in quotes, a Query, or a picture by Query.image")
 
-# %% ../../nbs/search/34_query.ipynb #e1b64ace
-class _Operators:
-    "What may stand between two queries, or a query and a sentence."
-    def __and__(self, other): return _join("and", self, _as_query(other))
-    def __rand__(self, other): return _join("and", _as_query(other), self)
-    def __or__(self, other): return _join("or", self, _as_query(other))
-    def __ror__(self, other): return _join("or", _as_query(other), self)
-    def __invert__(self): return self.parts[0] if self.kind == "not" else Query("", kind="not", parts=(self,))
-    def __rshift__(self, other): return Query.then(self, other)
-    def __rrshift__(self, other): return Query.then(other, self)
-    def __mul__(self, weight): return replace(self, weight=_weight(weight) * self.weight)
-    __rmul__ = __mul__
-    def __bool__(self): raise VfrError("Python's own and, or, not cannot put queries together: write &, | and ~ instead")
-
-def _weight(weight):
-    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < math.inf:
-        raise VfrError(f"a weight must be a number above 0, not {weight!r}: 0.5 makes a part count half, 2 twice; leave a part out to drop it")
-    return float(weight)
-
-def _join(kind, a, b):
+def _join(kind: str, a: "Query", b: "Query") -> "Query": # kind: `and` or `or`
     "Parts of the same kind side by side: `(a & b) & c` is `a & b & c`."
     parts = lambda q: q.parts if q.kind == kind and q.weight == 1 else (q,)
     return Query("", kind=kind, parts=parts(a) + parts(b))
 
+def _is_positive(number: object) -> bool:
+    return not isinstance(number, bool) and isinstance(number, (int, float)) and 0 < number < math.inf
+
+def _weight(weight: float) -> float:
+    if _is_positive(weight): return float(weight)
+    raise VfrError(f"a weight must be a number above 0, not {weight!r}: "
+                   "0.5 makes a part count half, 2 twice; leave a part out to drop it")
+
+# %% ../../nbs/search/34_query.ipynb #05eeb0f5
+def _named_picture(picture: "str | os.PathLike | np.ndarray | Image.Image") -> tuple[str, _Picture]:
+    "What a picture is called, and its pixels as a telephone held it."
+    from PIL import Image, ImageOps
+    from vfr_lib.encoders.base import open_image
+    name = "picture"
+    if isinstance(picture, (str, os.PathLike)): name, picture = Path(picture).name, open_image(picture)
+    if isinstance(picture, Image.Image): picture = ImageOps.exif_transpose(picture)
+    rgb = np.asarray(to_rgb(picture))
+    return name, _Picture(hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()[:16], rgb)
+
 # %% ../../nbs/search/34_query.ipynb #9594c267
 @dataclass(frozen=True, repr=False)
-class Query(_Operators):
+class Query:
     "What should be seen: a sentence; a picture (`Query.image`); or several, put together by `&`, `|`, `~` and `>>`."
     text: str              # the sentence, or what a picture or a taught query is called
     weight: float = 1.0    # how much it counts beside the other parts
     kind: str = "text"     # `text`, `image`, `taught`, `and`, `or`, `not`, `then`
-    parts: tuple = ()      # queries
+    parts: tuple["Query", ...] = ()
     within: float = None   # seconds, of `then`
-    data: object = None    # of `image` and `taught`
+    data: _Picture | Taught = None
 
     def __post_init__(self):
-        if self.kind == "text" and not (isinstance(self.text, str) and self.text.strip()):
-            raise VfrError(f"{self.text!r} is no query: type what should be seen, e.g. Query(\"a dog catches a frisbee\")")
         object.__setattr__(self, "weight", _weight(self.weight))
-        negative = [p for p in self.parts if p.kind == "not"]
-        if self.kind in ("or", "then") and negative:
-            raise VfrError(f"{negative[0]} cannot stand beside {'|' if self.kind == 'or' else '>>'}: say what is there, and take away from that, e.g. Query(\"a dog\") & {negative[0]}")
-        if self.kind == "not" and self.weight != 1: raise VfrError(f"{replace(self, weight=1)} takes no weight: it holds or it does not")
+        _check_parts(self)
 
-    def then(first, second, # queries or sentences
-             within=10.0): # seconds between the two, at most
+    def __and__(self, other: "Query | str"): return _join("and", self, _as_query(other))
+    def __rand__(self, other: str): return _join("and", _as_query(other), self)
+    def __or__(self, other: "Query | str"): return _join("or", self, _as_query(other))
+    def __ror__(self, other: str): return _join("or", _as_query(other), self)
+    def __invert__(self): return self.parts[0] if self.kind == "not" else Query("", kind="not", parts=(self,))
+    def __rshift__(self, other: "Query | str"): return Query.then(self, other)
+    def __rrshift__(self, other: str): return Query.then(other, self)
+    def __mul__(self, weight: float): return replace(self, weight=_weight(weight) * self.weight)
+    __rmul__ = __mul__
+    def __bool__(self):
+        raise VfrError("Python's own and, or, not cannot put queries together: write &, | and ~ instead")
+
+    def then(first: "Query | str", second: "Query | str",
+             within: float = 10.0) -> "Query": # seconds between the two, at most
         "`first`, and behind it `second`."
         first, second = _as_query(first), _as_query(second)
-        if isinstance(within, bool) or not isinstance(within, (int, float)) or not 0 < within < math.inf: raise VfrError(f"within must be a number of seconds above 0, not {within!r}")
+        if not _is_positive(within): raise VfrError(f"within must be a number of seconds above 0, not {within!r}")
         if first.kind == "then" and first.weight == 1:   # (a >> b) >> c: c is counted from b
             return Query.then(first.parts[0], Query.then(first.parts[1], second, within), first.within)
         return Query("", kind="then", parts=(first, second), within=float(within))
 
     @staticmethod
-    def image(picture): # a file, an RGB uint8 array (height, width, 3), or a PIL picture
+    def image(picture: "str | os.PathLike | np.ndarray | Image.Image") -> "Query": # a file, RGB uint8, or PIL's
         "A picture as a query: where does the video look like this?"
-        from PIL import Image, ImageOps
-        name = "picture"
-        if isinstance(picture, (str, os.PathLike)):
-            from vfr_lib.encoders.base import open_image
-            name, picture = Path(picture).name, open_image(picture)
-        if isinstance(picture, Image.Image): picture = ImageOps.exif_transpose(picture)   # as a telephone held it
-        rgb = np.asarray(to_rgb(picture))
-        return Query(name, kind="image", data=_Picture(hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()[:16], rgb))
-
-    @property
-    def leaves(self):
-        "The sentences, pictures and taught queries that it is made of, each once and with weight 1."
-        return list(dict.fromkeys([replace(self, weight=1.0)] if not self.parts else [l for p in self.parts for l in p.leaves]))
+        name, pixels = _named_picture(picture)
+        return Query(name, kind="image", data=pixels)
 
     def __str__(self): return _written(self)
     __repr__ = __str__
 
+# %% ../../nbs/search/34_query.ipynb #e14e6a20
+def _check_parts(query: Query):
+    "VfrError where a query cannot be meant."
+    if query.kind == "text" and not (isinstance(query.text, str) and query.text.strip()):
+        raise VfrError(f"{query.text!r} is no query: type what should be seen, e.g. Query(\"a dog catches a frisbee\")")
+    negative = next((p for p in query.parts if p.kind == "not"), None)
+    if query.kind in ("or", "then") and negative:
+        raise VfrError(f"{negative} cannot stand beside {'|' if query.kind == 'or' else '>>'}: "
+                       f"say what is there, and take away from that, e.g. Query(\"a dog\") & {negative}")
+    if query.kind == "not" and query.weight != 1:
+        raise VfrError(f"{replace(query, weight=1)} takes no weight: it holds or it does not")
+
+def _leaves(query: Query) -> list[Query]:
+    "The sentences, pictures and taught queries that it is made of, each once and with weight 1."
+    if not query.parts: return [replace(query, weight=1.0)]
+    return list(dict.fromkeys(leaf for part in query.parts for leaf in part.leaves))
+
+Query.leaves = property(_leaves)
+
 # %% ../../nbs/search/34_query.ipynb #cae5ac8e
-def _written(q, inside=False):
+def _written(q: Query, inside: bool = False) -> str: # inside: as a part of another one
     "A query as one would type it."
-    sign = dict(zip(("and", "or", "then"), (" & ", " | ", " >> "))).get(q.kind)
+    sign = {"and": " & ", "or": " | ", "then": " >> "}.get(q.kind)
     if q.kind == "text": text = json.dumps(q.text, ensure_ascii=False)
     elif q.kind == "image": text = f"image({q.text})"
-    elif q.kind == "taught": text = f"taught({q.text}, {len(q.data.positives)} right, {len(q.data.negatives)} wrong)"
+    elif q.kind == "taught":
+        text = f"taught({q.text}, {len(q.data.positives)} right, {len(q.data.negatives)} wrong)"
     elif q.kind == "not": text = "~" + _written(q.parts[0], True)
-    else: text = sign.join(_written(p, True) for p in q.parts) + (f" within {q.within:g} s" if q.kind == "then" and q.within != 10 else "")
+    else: text = sign.join(_written(p, True) for p in q.parts)
+    if q.kind == "then" and q.within != 10: text += f" within {q.within:g} s"
     weighed = q.weight != 1
     if sign and (inside or weighed): text = f"({text})"
     return f"{q.weight:g} * {text}" if weighed else text
@@ -131,61 +151,75 @@ def _written(q, inside=False):
 TAU = 0.05       # cosine units, how soft minimum and maximum are
 THERE = 0.2     # up to this p-value, `~` takes a thing for there
 
-def _soft(scores, # float array (k, n)
-          weights, # k numbers
-          tau): # negative for a minimum
-    "Soft maximum or minimum of k curves, float (n,): a weighted mean of exponentials, as high as they are where all are equal."
+def _soft(scores: list[np.ndarray], # k of float (n,)
+          weights: list[float], # k
+          tau: float) -> np.ndarray: # float (n,); tau is negative for a minimum
+    "Soft maximum or minimum of k curves: a weighted mean of exponentials, as high as they are where all are equal."
     w = np.array(weights, float)[:, None]
     z = np.clip(np.asarray(scores, float), -9, 9) / tau   # -inf may mean: not looked at
     top = z.max(0)
     return tau * (top + np.log((w * np.exp(z - top)).sum(0) / w.sum()))
 
-def _videos(video):
+def _most(curves: list[Curve]) -> np.ndarray | None:
+    "The largest p-value of several curves, frame by frame, or None where one does not know."
+    return None if any(c.p is None for c in curves) else np.max([c.p for c in curves], axis=0)
+
+def _deciding(values: list[np.ndarray], which: np.ndarray) -> np.ndarray: # which: int (n,)
+    "Frame by frame, the value of the part that decides."
+    return np.stack(values)[which, np.arange(len(which))]
+
+# %% ../../nbs/search/34_query.ipynb #fbe0b5be
+def _and(query: Query, curves: list[Curve]) -> Curve: # of its parts
+    weights, curves = zip(*[(part.weight, c) for part, c in zip(query.parts, curves) if part.kind != "not"])
+    calibrated = [c.calibrated_scores for c in curves]
+    untils = [c.until for c in curves if c.until is not None]
+    return Curve(_deciding([c.scores for c in curves], np.argmin(calibrated, axis=0)), _soft(calibrated, weights, -TAU),
+                 _most(curves), np.max(untils, axis=0) if untils else None)
+
+def _or(query: Query, curves: list[Curve]) -> Curve: # of its parts
+    calibrated = [c.calibrated_scores for c in curves]
+    strongest = np.argmax(calibrated, axis=0)
+    p = None
+    if all(c.p is not None for c in curves): p = np.minimum(1, len(curves) * np.min([c.p for c in curves], axis=0))
+    untils = [np.full(len(strongest), -np.inf) if c.until is None else c.until for c in curves]
+    return Curve(_deciding([c.scores for c in curves], strongest),
+                 _soft(calibrated, [part.weight for part in query.parts], TAU), p,
+                 _deciding(untils, strongest) if any(c.until is not None for c in curves) else None)
+
+# %% ../../nbs/search/34_query.ipynb #4b4a1b06
+def _videos(video: np.ndarray) -> tuple[np.ndarray, np.ndarray]: # int (n,): which video a frame belongs to
     "First frame of each video, and how many frames it has."
     starts = np.flatnonzero(np.append(True, video[1:] != video[:-1]))
     return starts, np.diff(np.append(starts, len(video)))
 
-def _last(scores, out, video, by=0.0):
-    "Heights with the frames `out` put `by` below all others of their video."
+def _last(scores: np.ndarray, out: np.ndarray, # float and bool (n,)
+          video: np.ndarray, by: float | np.ndarray = 0.0) -> np.ndarray: # float (n,)
+    "Scores with the frames `out` put `by` below all others of their video."
     if not out.any(): return scores
     starts, sizes = _videos(video)
     lowest = np.minimum.reduceat(np.where(out, np.inf, scores), starts)
     lowest = np.where(np.isfinite(lowest), lowest, -1.0)   # all frames of a video are out
     return np.where(out, np.repeat(lowest, sizes) - by, scores)
 
-def _most(curves):
-    "The largest p-value of several curves, frame by frame, or None where one does not know."
-    return None if any(c.p is None for c in curves) else np.max([c.p for c in curves], axis=0)
-
-# %% ../../nbs/search/34_query.ipynb #fbe0b5be
-def _deciding(values, which): return np.stack(values)[which, np.arange(len(which))]
-
-def _and(query, curves):
-    wanted = [(part.weight, c) for part, c in zip(query.parts, curves) if part.kind != "not"]
-    calibrated = [c.calibrated_scores for _, c in wanted]
-    untils = [c.until for _, c in wanted if c.until is not None]
-    return Curve(_deciding([c.scores for _, c in wanted], np.argmin(calibrated, axis=0)), _soft(calibrated, [w for w, _ in wanted], -TAU), _most([c for _, c in wanted]),
-                 np.max(untils, axis=0) if untils else None)
-
-def _without(curve, no, video):
+def _without(curve: Curve, no: Curve, video: np.ndarray) -> Curve: # int (n,)
     "A curve with the frames last that show what `no` is the curve of."
-    seen = no.calibrated_scores[np.isfinite(no.calibrated_scores)]
-    limit = seen.mean() + seen.std() if no.p is None else no.calibrated_scores[no.p <= THERE].min(initial=np.inf)
-    shown = no.calibrated_scores > limit if no.p is None else no.p <= THERE
-    return replace(curve, calibrated_scores=_last(curve.calibrated_scores, shown, video, np.where(shown, no.calibrated_scores - limit, 0)), p=None if curve.p is None else np.where(shown, 1.0, curve.p))
-
-def _or(query, curves):
-    calibrated = [c.calibrated_scores for c in curves]
-    strongest = np.argmax(calibrated, axis=0)
-    p = None if any(c.p is None for c in curves) else np.minimum(1, len(curves) * np.min([c.p for c in curves], axis=0))
-    untils = [np.full(len(strongest), -np.inf) if c.until is None else c.until for c in curves]
-    return Curve(_deciding([c.scores for c in curves], strongest), _soft(calibrated, [part.weight for part in query.parts], TAU), p,
-                 _deciding(untils, strongest) if any(c.until is not None for c in curves) else None)
+    calibrated = no.calibrated_scores
+    if no.p is None:
+        seen = calibrated[np.isfinite(calibrated)]
+        shown = calibrated > (limit := seen.mean() + seen.std())
+    else:
+        shown = no.p <= THERE
+        limit = calibrated[shown].min(initial=np.inf)
+    clear = np.where(shown, calibrated - limit, 0)
+    return replace(curve, calibrated_scores=_last(curve.calibrated_scores, shown, video, clear),
+                   p=None if curve.p is None else np.where(shown, 1.0, curve.p))
 
 # %% ../../nbs/search/34_query.ipynb #c83b7638
-def best_between(scores, # float array (n,)
-                 first, last): # int arrays (m,): stretches of frames from `first` to before `last`
-    "The index of the highest frame of each stretch, int (m,); -1 where it is empty."
+def best_between(scores: np.ndarray, # float (n,)
+                 first: np.ndarray, # int (m,): where a stretch of frames begins
+                 last: np.ndarray # int (m,): before which frame it ends
+                ) -> np.ndarray: # int (m,); -1 where the stretch is empty
+    "The index of the highest frame of each stretch."
     length = np.asarray(last) - first
     best, found, width = np.arange(len(scores)), np.full(len(length), -1), 1
     while True:
@@ -196,25 +230,32 @@ def best_between(scores, # float array (n,)
         a, b = best[:-width], best[width:]
         best, width = np.where(scores[b] > scores[a], b, a), 2 * width
 
-def _then(query, curves, times, ends, video):
-    (a, b), starts = curves, _videos(video)[0]
-    gaps = np.zeros(len(times))
-    gaps[starts[1:]] = times[starts[1:] - 1] - times[starts[1:]] + 2 * query.within   # videos one behind the other, out of reach of each other
+# %% ../../nbs/search/34_query.ipynb #6ff8dccc
+def _reachable(times: np.ndarray, video: np.ndarray, # (n,)
+               within: float) -> tuple[np.ndarray, np.ndarray]: # seconds
+    "For each frame, the stretch of later frames of its video that are not further away."
+    gaps, (starts, _) = np.zeros(len(times)), _videos(video)
+    gaps[starts[1:]] = times[starts[1:] - 1] - times[starts[1:]] + 2 * within   # videos out of reach of each other
     clock = times + np.cumsum(gaps)
-    first, last = np.searchsorted(clock, clock, side="right"), np.searchsorted(clock, clock + query.within + 1e-6, side="right")
-    later = best_between(b.calibrated_scores, first, last)
+    return np.searchsorted(clock, clock, side="right"), np.searchsorted(clock, clock + within + 1e-6, side="right")
+
+def _then(query: Query, curves: list[Curve], times: np.ndarray, ends: np.ndarray, video: np.ndarray) -> Curve:
+    a, b = curves
+    later = best_between(b.calibrated_scores, *_reachable(times, video, query.within))
     none = later < 0
     pair = Curve(b.scores[later], b.calibrated_scores[later], None if b.p is None else b.p[later])
     calibrated = _soft([a.calibrated_scores, pair.calibrated_scores], [part.weight for part in query.parts], -TAU)
-    p = _most([a, pair])
-    until = (ends if b.until is None else np.maximum(b.until, ends))[later]
-    return Curve(np.where(pair.calibrated_scores < a.calibrated_scores, pair.scores, a.scores), _last(calibrated, none, video), None if p is None else np.where(none, 1.0, p), np.where(none, ends, until))
+    p, until = _most([a, pair]), (ends if b.until is None else np.maximum(b.until, ends))[later]
+    if p is not None: p = np.where(none, 1.0, p)
+    return Curve(np.where(pair.calibrated_scores < a.calibrated_scores, pair.scores, a.scores),
+                 _last(calibrated, none, video), p, np.where(none, ends, until))
 
 # %% ../../nbs/search/34_query.ipynb #50f1fbe1
-def _whole(query, leaf, times, ends, video):
-    "The curve of a query, part by part."
+def _whole(query: Query, leaf: Callable, times: np.ndarray, ends: np.ndarray, video: np.ndarray) -> Curve:
+    "The curve of a query, part by part, see `_curve`."
     if not query.parts: return leaf(replace(query, weight=1.0))
-    curves = [_whole(part.parts[0] if part.kind == "not" else part, leaf, times, ends, video) for part in query.parts]
+    positive = [part.parts[0] if part.kind == "not" else part for part in query.parts]
+    curves = [_whole(part, leaf, times, ends, video) for part in positive]
     if query.kind == "or": return _or(query, curves)
     if query.kind == "then": return _then(query, curves, times, ends, video)
     curve = _and(query, curves)
@@ -222,26 +263,30 @@ def _whole(query, leaf, times, ends, video):
         if part.kind == "not": curve = _without(curve, c, video)
     return curve
 
-def check_query(query): # a `Query`
+def check_query(query: Query):
     "VfrError where it only says what is not wanted, here or in one of its parts."
     if query.kind == "not" or (query.kind == "and" and all(p.kind == "not" for p in query.parts)):
         raise VfrError(f"{query} only says what is not wanted: say also what is, e.g. Query(\"a dog\") & {query}")
     for part in query.parts: check_query(part.parts[0] if part.kind == "not" else part)
 
-def _curve(query, leaf, # called with each of `leaves`, gives its `Curve` over the n frames
-           times, ends, # float (n,): seconds
-           video=None): # int (n,): which video a frame belongs to, those of one video side by side; None: all of them to one
+def _curve(query: Query,
+           leaf: Callable[[Query], Curve], # called with each of `leaves`, gives its `Curve` over the n frames
+           times: np.ndarray, ends: np.ndarray, # float (n,): seconds
+           video: np.ndarray = None) -> Curve: # int (n,): whose frames they are, videos one by one; None: all of one
     "The `Curve` of the query over frames, out of those of its parts."
     check_query(query)
-    times = np.asarray(times, float)
-    return _whole(query, functools.cache(leaf), times, np.asarray(ends, float), np.zeros(len(times), int) if video is None else np.asarray(video))
+    times, ends = np.asarray(times, float), np.asarray(ends, float)
+    video = np.zeros(len(times), int) if video is None else np.asarray(video)
+    return _whole(query, functools.cache(leaf), times, ends, video)
 
 Query.check, Query.curve = check_query, _curve
 
 # %% ../../nbs/search/34_query.ipynb #66d5028e
-_lock, _vectors, _known = threading.Lock(), weakref.WeakKeyDictionary(), OrderedDict()   # encoder -> {part: vector}; what was worked out over frames, used least lately first
+_lock, _vectors = threading.Lock(), weakref.WeakKeyDictionary()   # encoder -> {part: vector}
+_known = OrderedDict()   # what was worked out over frames
 
-def _remember(known, key, make, most):
+def _remember(known: OrderedDict, # used least lately first
+              key: object, make: Callable, most: int) -> object:
     "`make()`, unless it is known; the `most` that were used last stay."
     value = known.get(key)
     if value is None: value = make()
@@ -251,181 +296,236 @@ def _remember(known, key, make, most):
         while len(known) > most: known.popitem(last=False)
     return value
 
-def encoder_key(encoder): # as `load_for_inference` gives it
+def encoder_key(encoder: Encoder) -> str | None: # as `load_for_inference` gives it
     "What must be the same for vectors to be compared, as a few letters, or None where it cannot be said."
-    who = f"{encoder.digest} {sorted(vars(encoder.config).items())}" if hasattr(encoder, "digest") else encoder.identity()
+    if hasattr(encoder, "digest"): who = f"{encoder.digest} {sorted(vars(encoder.config).items())}"
+    else: who = encoder.identity()
     return who and hashlib.sha256(who.encode()).hexdigest()[:16]
 
-def _vector(query, # one of `leaves`
-            encoder): # as `load_for_inference` gives it
-    "The vector of a part, float32 (dim,); what was taught with another encoder is refused with a VfrError."
-    if query.kind == "taught":
-        if query.data.encoder != encoder_key(encoder):
-            raise VfrError(f"{query} was taught with the encoder {query.data.encoder_name!r} (as it was then), not with {encoder.name!r}: search with that one, or teach it again")
-        return query.data.vector
-    if query.parts: raise VfrError(f"{query} has no vector of its own, only its parts have: {', '.join(map(str, query.leaves))}")
-    encode = lambda: (encoder.encode_images([query.data.image]) if query.kind == "image" else encoder.encode_texts([query.text]))[0]
-    return _remember(_vectors.setdefault(encoder, OrderedDict()), replace(query, weight=1.0), encode, 256)
+def _encoded(query: Query, encoder: Encoder) -> np.ndarray: # float32 (dim,)
+    if query.kind == "image": return encoder.encode_images([query.data.image])[0]
+    return encoder.encode_texts([query.text])[0]
 
+def _vector(query: Query, # one of `leaves`
+            encoder: Encoder # as `load_for_inference` gives it
+           ) -> np.ndarray: # float32 (dim,)
+    "The vector of a part; VfrError where it has parts itself, or was taught with another encoder."
+    if query.parts:
+        raise VfrError(f"{query} has no vector of its own, only its parts have: {', '.join(map(str, query.leaves))}")
+    if query.kind != "taught":
+        known = _vectors.setdefault(encoder, OrderedDict())
+        return _remember(known, replace(query, weight=1.0), lambda: _encoded(query, encoder), 256)
+    if query.data.encoder == encoder_key(encoder): return query.data.vector
+    raise VfrError(f"{query} was taught with the encoder {query.data.encoder_name!r} (as it was then), "
+                   f"not with {encoder.name!r}: search with that one, or teach it again")
+
+Query.vector = _vector
+
+# %% ../../nbs/search/34_query.ipynb #787365a4
 @functools.lru_cache(maxsize=4)
-def picture_reference_set(reference_set): # a `ReferenceSet`
+def picture_reference_set(reference_set: ReferenceSet) -> ReferenceSet: # of sentences
     "The same for queries that are pictures: they lie beside each other."
     pictures = ReferenceSet(reference_set.pictures, reference_set.pictures, np.arange(len(reference_set.pictures)))
     pictures.like = 0.85
     return pictures
 
-Query.vector = _vector
-Query.is_text = property(lambda query: "text" in (query.kind, getattr(query.data, "of", None)), doc="Whether its vector is calibrated like a sentence's.")
+def _is_text(query: Query) -> bool:
+    "Whether its vector is calibrated like a sentence's."
+    return "text" in (query.kind, getattr(query.data, "of", None))
+
+Query.is_text = property(_is_text)
 
 # %% ../../nbs/search/34_query.ipynb #f3786b83
-def _leaf_curve(query, frames, digest, encoder, reference_set):
+def _reference_for(query: Query, reference_set: ReferenceSet) -> ReferenceSet:
+    return reference_set if query.is_text else picture_reference_set(reference_set)
+
+def _leaf_curve(query: Query, frames: FrameVectors, digest: str, # of the frames
+                encoder: Encoder, reference_set: ReferenceSet | None) -> Curve:
     "The curve of a part over the frames of a video."
     wanted = _vector(query, encoder)
     def make():
         scores = frames.vectors @ wanted
         if reference_set is None: return Curve(scores, scores)
-        reference = reference_set if query.is_text else picture_reference_set(reference_set)
-        offsets, null_scores = _remember(_known, (digest, reference.digest), lambda: reference.of_frames(frames.vectors, frames.blank), 128)
+        reference = _reference_for(query, reference_set)
+        offsets, null_scores = _remember(_known, (digest, reference.digest),
+                                         lambda: reference.of_frames(frames.vectors, frames.blank), 128)
         calibrated = scores - offsets - reference.of_query(wanted)
         return Curve(scores, calibrated, p_value(calibrated, null_scores))
-    return _remember(_known, (digest, wanted.tobytes(), query.is_text, reference_set and reference_set.digest), make, 128)
+    key = digest, wanted.tobytes(), query.is_text, reference_set and reference_set.digest
+    return _remember(_known, key, make, 128)
 
-def without_blank(curve, blank): # bool array (n,), which frames show nothing
-    "The curve with these frames out of question: their height is -inf, their p-value 1."
-    return replace(curve, calibrated_scores=np.where(blank, -np.inf, curve.calibrated_scores), p=None if curve.p is None else np.where(blank, 1.0, curve.p)) if blank.any() else curve
+def without_blank(curve: Curve, blank: np.ndarray) -> Curve: # bool (n,), which frames show nothing
+    "The curve with these frames out of question: their calibrated score is -inf, their p-value 1."
+    if not blank.any(): return curve
+    return replace(curve, calibrated_scores=np.where(blank, -np.inf, curve.calibrated_scores),
+                   p=None if curve.p is None else np.where(blank, 1.0, curve.p))
 
-def _curve_in(query, frames, # `FrameVectors` of a video
-              encoder, # as `load_for_inference` gives it
-              reference_set=None): # its `ReferenceSet`, or None
+def _curve_in(query: Query, frames: FrameVectors, # of a video
+              encoder: Encoder, # as `load_for_inference` gives it
+              reference_set: ReferenceSet = None) -> Curve: # the encoder's, or None
     "The `Curve` of the query over a video: what `find` asks for."
     digest = hashlib.sha256(np.ascontiguousarray(frames.vectors).tobytes() + frames.blank.tobytes()).hexdigest()
-    return without_blank(query.curve(lambda part: _leaf_curve(part, frames, digest, encoder, reference_set), frames.times, frames.ends), frames.blank)
+    leaf = lambda part: _leaf_curve(part, frames, digest, encoder, reference_set)
+    return without_blank(query.curve(leaf, frames.times, frames.ends), frames.blank)
 
 Query.curve_in = _curve_in
 
 # %% ../../nbs/search/34_query.ipynb #a808c525
-SHARP = 30.0     # how steeply the odds rise with the height, per unit of cosine
+SHARP = 30.0     # how steeply the odds rise with the calibrated score, per unit of cosine
 LOOSE = 0.18     # standard deviation of the prior around the query's vector, in each dimension
 SHIFT = 0.03     # standard deviation of the prior around the limit between right and wrong
 
-def learn(own, # float (dim,): the query's vector
-          vectors, # float (m, dim): those of marked frames
-          positive, # bool (m,)
-          weight, # float (m,): how much each counts
-          offsets): # float (m,): the CSLS offsets of these frames
-    "The vector that marks make of a query's, float32 (dim,), L2-normalised: the most probable one a posteriori."
+def learn(own: np.ndarray, # float (dim,): the query's vector
+          vectors: np.ndarray, # float (m, dim): those of marked frames
+          positive: np.ndarray, # bool (m,)
+          weight: np.ndarray, # float (m,): how much each counts
+          offsets: np.ndarray # float (m,): the CSLS offsets of these frames
+         ) -> np.ndarray: # float32 (dim,), L2-normalised
+    "The vector that marks make of a query's: the most probable one a posteriori."
     from scipy.optimize import minimize
     from scipy.special import expit
     x, own, sign = np.asarray(vectors, float), np.asarray(own, float), np.where(positive, 1.0, -1.0)
-    limit = np.average(x @ own - offsets, weights=weight)   # before anything is learned, the marked ones lie around the limit
+    limit = np.average(x @ own - offsets, weights=weight)   # before it learns, the marked ones lie around the limit
     def loss(at):
         moved, shifted = at[:-1] - own, at[-1] - limit
         margin = sign * SHARP * (x @ at[:-1] - offsets - at[-1])
         slope = -weight * sign * SHARP * expit(-margin)
-        return ((weight * np.logaddexp(0, -margin)).sum() + (moved @ moved / LOOSE ** 2 + shifted ** 2 / SHIFT ** 2) / 2,
+        prior = (moved @ moved / LOOSE ** 2 + shifted ** 2 / SHIFT ** 2) / 2
+        return ((weight * np.logaddexp(0, -margin)).sum() + prior,
                 np.append(slope @ x + moved / LOOSE ** 2, shifted / SHIFT ** 2 - slope.sum()))
     return unit(minimize(loss, np.append(own, limit), jac=True, method="L-BFGS-B").x[:-1])
 
 # %% ../../nbs/search/34_query.ipynb #786f3a31
-def _marked(vectors, positives, negatives):
+def _marked(vectors: np.ndarray, # float (n, dim): the frames of a video
+            positives: list[int], negatives: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]: # marked frames
     "Frames, whether they are right, and how much each counts: those of a marked one's shot share its mark."
     shot, marked = np.append(0, np.cumsum(shot_cuts(vectors))), {*positives, *negatives}
-    rows = [(i, k, yes) for yes, mine in ((True, positives), (False, negatives)) for k in mine for i in np.flatnonzero(shot == shot[k]).tolist() if i == k or i not in marked]
+    rows = [(i, k, yes) for yes, mine in ((True, positives), (False, negatives)) for k in mine
+            for i in np.flatnonzero(shot == shot[k]).tolist() if i == k or i not in marked]
     index, of, yes = (np.array(c) for c in zip(*rows))
     return index, yes, 1 / np.bincount(of)[of]
 
-def _frames_at(frames, seconds):
+def _list_of(seconds: float | list[float]) -> list[float]: return np.atleast_1d(np.asarray(seconds, float)).tolist()
+
+def _frames_at(frames: FrameVectors, seconds: float | list[float]) -> list[int]:
     "Indices of the frames that are shown at these seconds."
-    seconds = np.atleast_1d(np.asarray(seconds, float))
-    for t in seconds:
-        if not 0 <= t <= frames.end: raise VfrError(f"{t:g} s is not in the video, which lasts {frames.end:g} s: mark times of its moments")
-    return tuple(dict.fromkeys(np.maximum(0, np.searchsorted(frames.times, seconds + 1e-6, side="right") - 1).tolist()))
+    for t in (seconds := _list_of(seconds)):
+        if not 0 <= t <= frames.end:
+            raise VfrError(f"{t:g} s is not in the video, which lasts {frames.end:g} s: mark times of its moments")
+    index = np.searchsorted(frames.times, np.add(seconds, 1e-6), side="right") - 1
+    return list(dict.fromkeys(np.maximum(0, index).tolist()))
 
-def _digest(vector): return hashlib.sha256(vector.tobytes()).hexdigest()[:16]
+# %% ../../nbs/search/34_query.ipynb #566e5353
+def _digest(vector: np.ndarray) -> str: return hashlib.sha256(vector.tobytes()).hexdigest()[:16]
 
-def _taught(query, frames, # `FrameVectors` of the video that was marked
-            positives=(), negatives=(), # seconds: times of results that are, and that are not, what was meant
-            encoder="embedded", # a name for `load_for_inference`, or an encoder: the one of the frames
-            reference_set=None): # its `ReferenceSet`; None takes that in its folder
+def _taught(query: Query, frames: FrameVectors, # of the video that was marked
+            positives: list[float] = (), # seconds: times of results that are what was meant
+            negatives: list[float] = (), # seconds: times of results that are not
+            encoder: str | Encoder = "embedded", # that of the frames, as for `load_for_inference`
+            reference_set: ReferenceSet = None) -> Query: # None takes that in the encoder's folder
     "The query as it is after these marks: to be used in its place, in this video and in others."
     from vfr_lib.search.calibration import reference_set_of
     encoder = load_for_inference(encoder)
-    if query.parts: raise VfrError(f"{query} cannot be taught as a whole: teach one of its parts, {' or '.join(map(str, query.leaves))}, and put them together again")
-    if (who := encoder_key(encoder)) is None: raise VfrError(f"{encoder.name!r} cannot say who it is, so nothing can be taught with it: use an encoder that lies in a folder")
+    who = _check_teachable(query, encoder)
     own, good, bad = _vector(query, encoder), _frames_at(frames, positives), _frames_at(frames, negatives)
     if not good and not bad: return query
-    if both := set(good) & set(bad): raise VfrError(f"the frame at {frames.times[min(both)]:g} s is marked both right and wrong: take one of the marks away")
+    if both := set(good) & set(bad):
+        raise VfrError(f"the frame at {frames.times[min(both)]:g} s is marked both right and wrong: "
+                       "take one of the marks away")
     index, yes, weight = _marked(frames.vectors, good, bad)
-    reference_set = reference_set or reference_set_of(encoder)
-    offsets = 0 * weight if reference_set is None else (reference_set if query.is_text else picture_reference_set(reference_set)).of_frames(frames.vectors[index])[0]
+    offsets, reference_set = 0 * weight, reference_set or reference_set_of(encoder)
+    if reference_set is not None: offsets = _reference_for(query, reference_set).of_frames(frames.vectors[index])[0]
     vector = learn(own, frames.vectors[index], yes, weight, offsets)
-    old = query.data if query.kind == "taught" else None
-    times = lambda seconds, before: (before if old else ()) + tuple(np.atleast_1d(np.asarray(seconds, float)).tolist())
-    data = Taught(_digest(vector), old.of if old else query.kind, who, encoder.name, times(positives, old and old.positives), times(negatives, old and old.negatives), vector)
+    old = query.data if query.kind == "taught" else Taught("", query.kind, who, encoder.name, (), (), vector)
+    data = replace(old, digest=_digest(vector), encoder_name=encoder.name, vector=vector,
+                   positives=(*old.positives, *_list_of(positives)), negatives=(*old.negatives, *_list_of(negatives)))
     return Query(query.text, query.weight, "taught", data=data)
+
+def _check_teachable(query: Query, encoder: Encoder) -> str:
+    "The encoder's `encoder_key`; VfrError where nothing can be taught."
+    if query.parts:
+        raise VfrError(f"{query} cannot be taught as a whole: teach one of its parts, "
+                       f"{' or '.join(map(str, query.leaves))}, and put them together again")
+    if (who := encoder_key(encoder)) is not None: return who
+    raise VfrError(f"{encoder.name!r} cannot say who it is, so nothing can be taught with it: "
+                   "use an encoder that lies in a folder")
 
 Query.taught = _taught
 
 # %% ../../nbs/search/34_query.ipynb #fe47297b
-def _home():
+def _home() -> Path:
     "The folder of saved queries."
     from platformdirs import user_data_dir
     return Path(os.environ.get("VFR_HOME") or user_data_dir("vfr_lib")) / "queries"
 
-def _place(name):
+def _place(name: str) -> Path:
     if not isinstance(name, str) or not re.fullmatch(r"[\w-](?:[\w .-]{0,58}[\w-])?", name):
         raise VfrError(f"{name!r} is no name for a query: use up to 60 letters, digits, spaces, - _ and dots inside")
     return _home() / f"{name}.json"
 
-def saved_queries():
+def saved_queries() -> list[str]:
     "The names of the saved queries, in alphabetical order."
     return sorted(p.stem for p in _home().glob("*.json") if not p.name.startswith("."))
 
-def delete_query(name): # one of `saved_queries()`
+def _unknown(name: str) -> VfrError:
+    there = "none has been saved yet, mark results and save what was taught"
+    if known := saved_queries(): there = f"there are {', '.join(known)}"
+    return VfrError(f"there is no saved query {name!r}: {there}")
+
+def delete_query(name: str): # one of `saved_queries()`
     "Delete a saved query; VfrError where there is none."
     try: _place(name).unlink()
     except FileNotFoundError: raise _unknown(name) from None
     except OSError as e: raise VfrError(f"cannot delete {_place(name)}: {e.strerror}", "disk") from None
 
-def _unknown(name): return VfrError(f"there is no saved query {name!r}: " + (f"there are {', '.join(saved_queries())}" if saved_queries() else "none has been saved yet, mark results and save what was taught"))
-
-def _save(query, name): # letters, digits, spaces, - _ and dots
+# %% ../../nbs/search/34_query.ipynb #f3d071a5
+def _save(query: Query, name: str) -> Path: # letters, digits, spaces, - _ and dots
     "Save a taught query under a name, in place of one that has it already; returns the file's path."
-    if query.kind != "taught": raise VfrError(f"{query} has learned nothing that would have to be saved: write it down as it is, or teach it first")
+    if query.kind != "taught":
+        raise VfrError(f"{query} has learned nothing that would have to be saved: "
+                       "write it down as it is, or teach it first")
     place, d = _place(name), query.data
     try: place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as e: raise VfrError(f"cannot create {place.parent} ({e.strerror}): set VFR_HOME to a folder that can be written", "disk") from None
-    about = dict(format=1, text=query.text, of=d.of, encoder=d.encoder, encoder_name=d.encoder_name, right=d.positives, wrong=d.negatives, vector=[float(f"{v:.9g}") for v in d.vector])
+    except OSError as e:
+        raise VfrError(f"cannot create {place.parent} ({e.strerror}): "
+                       "set VFR_HOME to a folder that can be written", "disk") from None
+    about = dict(format=1, text=query.text, of=d.of, encoder=d.encoder, encoder_name=d.encoder_name,
+                 right=d.positives, wrong=d.negatives, vector=[float(f"{v:.9g}") for v in d.vector])
     with write_whole(place) as tmp: tmp.write_text(json.dumps(about), encoding="utf-8")
     return place
 
-def _load(name, # one of `saved_queries()`
-          encoder=None): # as `load_for_inference` gives it: refuse what was taught with another one at once, not when it is used
+def _from_saved(about: dict) -> Query: # what `_save` wrote
+    if about["format"] != 1: raise ValueError(f"format {about['format']!r}")
+    vector, of = np.array(about["vector"], np.float32), about["of"]
+    if vector.ndim != 1 or not abs(float(vector @ vector) - 1) < 1e-3 or of not in ("text", "image"):
+        raise ValueError("values that cannot be")
+    text, who, called = (str(about[k]) for k in ("text", "encoder", "encoder_name"))
+    positives, negatives = (tuple(map(float, about[k])) for k in ("right", "wrong"))
+    return Query(text, kind="taught", data=Taught(_digest(vector), of, who, called, positives, negatives, vector))
+
+def _load(name: str, # one of `saved_queries()`
+          encoder: Encoder = None) -> Query: # refuse what was taught with another one at once, not when it is used
     "A saved query."
     place = _place(name)
     if not place.is_file(): raise _unknown(name)
-    try:
-        about = json.loads(place.read_text(encoding="utf-8"))
-        if about["format"] != 1: raise ValueError(f"format {about['format']!r}")
-        vector, of = np.array(about["vector"], np.float32), about["of"]
-        if vector.ndim != 1 or not abs(float(vector @ vector) - 1) < 1e-3 or of not in ("text", "image"): raise ValueError("values that cannot be")
-        text, who, called = (str(about[k]) for k in ("text", "encoder", "encoder_name"))
-        positives, negatives = (tuple(map(float, about[k])) for k in ("right", "wrong"))
+    try: query = _from_saved(json.loads(place.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as e:
-        raise VfrError(f"the saved query {name!r} is damaged ({type(e).__name__}: {str(e)[:80]}): delete {place} and teach it again", "damaged") from None
-    query = Query(text, kind="taught", data=Taught(_digest(vector), of, who, called, positives, negatives, vector))
+        raise VfrError(f"the saved query {name!r} is damaged ({type(e).__name__}: {str(e)[:80]}): "
+                       f"delete {place} and teach it again", "damaged") from None
     if encoder is not None: _vector(query, encoder)
     return query
 
 Query.save, Query.load = _save, staticmethod(_load)
 
 # %% ../../nbs/search/34_query.ipynb #940233b4
-def teaching_scores(frames, # `FrameVectors` of a clip
-                    wanted, # float array (m, dim): the vectors of its queries
-                    truth, # float array (m, 2): first and last second of the scene that each of them means
-                    reference_set=None, # the encoder's `ReferenceSet`, or None
-                    marks=3): # moments that are marked
-    "What teaching does, as bool arrays (m,): first answer right `before` and `after`, all marks `wrong`, and the first unmarked answer right, `next_before` and `next_after` (these count where `wrong`)."
+def teaching_scores(frames: FrameVectors, # of a clip
+                    wanted: np.ndarray, # float (m, dim): the vectors of its queries
+                    truth: np.ndarray, # float (m, 2): first and last second of the scene that each of them means
+                    reference_set: ReferenceSet = None, # the encoder's, or None
+                    marks: int = 3 # moments that are marked
+                   ) -> dict[str, np.ndarray]: # bool (m,) each
+    """What teaching does: is the first answer right `before` and `after`, are all marks `wrong`, and is the first
+    unmarked answer right, `next_before` and `next_after` (these count where `wrong`)?"""
     cuts, names = shot_cuts(frames.vectors), ("before", "after", "wrong", "next_before", "next_after")
     offsets = reference_set.of_frames(frames.vectors)[0] if reference_set else np.zeros(len(frames), np.float32)
     shot, rows = np.append(0, np.cumsum(cuts)), []
@@ -436,8 +536,9 @@ def teaching_scores(frames, # `FrameVectors` of a clip
         good, bad = ([b for b in before[:marks] if right(b) == yes] for yes in (True, False))
         index, yes, weight = _marked(frames.vectors, good, bad)
         after = ranked(learn(own, frames.vectors[index], yes, weight, offsets[index]))
-        fresh = lambda list: any(right(b) for b in [b for b in list if shot[b] not in shot[before[:marks]]][:1])
-        rows.append((right(before[0]), right(after[0]), not good, fresh(before), fresh(after)))
+        fresh = lambda answers: [b for b in answers if shot[b] not in shot[before[:marks]]][:1]
+        next_right = lambda answers: any(map(right, fresh(answers)))
+        rows.append((right(before[0]), right(after[0]), not good, next_right(before), next_right(after)))
     return dict(zip(names, np.array(rows, bool).reshape(-1, 5).T))
 
 # %% ../../nbs/search/34_query.ipynb #74886b06

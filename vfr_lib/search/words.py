@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 # %% ../../nbs/search/30_words.ipynb #w4fold
 _points = re.compile(   # accents and points, and what is not seen
-    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670"
-    "\u06d6-\u06ed\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f"
+    "\u0670\u06d6-\u06ed\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufe00-\ufe0f"
+    "\U000e0100-\U000e01ef]")
 _latin = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "þ": "th", "æ": "ae", "œ": "oe"}
 _arabic = {"\u0649": "\u064a", "\u06cc": "\u064a", "\u06a9": "\u0643", "\u0629": "\u0647"}   # written for one another
 _alike = str.maketrans(_latin | _arabic)
 
-def fold(text): # any text
+def fold(text: str) -> str:
     "The text in the letters by which it is compared: without case, accents, points, width and what is not seen."
     if text.isascii(): return text.lower()
     text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
@@ -29,23 +30,25 @@ _RUNS = ("\u0e00-\u109f\u1100-\u11ff\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua9e
          "\uf900-\ufaff\U00016fe0-\U00018d8f\U0001aff0-\U0001b2ff\U00020000-\U0003ffff")   # Chinese, Japanese, Korean
 _pieces = re.compile(f"[{_RUNS}]+|[^\\s{_RUNS}]+")
 _run = re.compile(f"[{_RUNS}]")
-LONGEST = 64   # letters that are kept of one word
 
 class _Letters(dict):
     "For `str.translate`: letters, digits and marks stay, everything else parts words."
-    def __missing__(self, code):
+    def __missing__(self, code: int) -> str:
         self[code] = chr(code) if unicodedata.category(chr(code))[0] in "LMN" else " "
         return self[code]
 
 _letters = _Letters()
 
-def pieces(text): # any text
+def pieces(text: str) -> list[str]:
     "Its words in order, as they are compared; a run of letters without spaces is one."
     return _pieces.findall(fold(text).translate(_letters))
 
-def _pairs(run): return [run[i:i + 2] for i in range(len(run) - 1)] or [run]
+# %% ../../nbs/search/30_words.ipynb #65300314
+LONGEST = 64   # letters that are taken of one word
 
-def joined(text): # any text
+def _pairs(run: str) -> list[str]: return [run[i:i + 2] for i in range(len(run) - 1)] or [run]
+
+def joined(text: str) -> list[str]:
     "Its words in order, as they are compared; runs without spaces that follow one another are one."
     out = []
     for p in pieces(text):
@@ -53,8 +56,8 @@ def joined(text): # any text
         else: out.append(p)
     return out
 
-def index_words(text): # any text
-    "The words under which a text is found, a list."
+def index_words(text: str) -> list[str]:
+    "The words under which a text is found."
     out = []
     for p in joined(text):
         if _run.match(p): out += [*p, *(_pairs(p) if len(p) > 1 else [])]
@@ -65,40 +68,43 @@ def index_words(text): # any text
 _COMMON = frozenset("""a an and are as at be but by for if in into is it no not of on or such that the their then there
 these they this to was will with s t d m ll re ve""".split())
 
+def _enough(run: str) -> int:
+    "How many pairs of a run are enough: of a Korean word, all but its ending."
+    n = len(_pairs(run))
+    return max(1, n - 1 if "\uac00" <= run[-1] <= "\ud7a3" else -(-3 * n // 5))
+
 @dataclass(frozen=True)
 class Asked:
     "What a question asks for."
-    words: tuple   # of a script with spaces, as they are compared
-    runs: tuple    # of a script without
+    words: tuple[str, ...]   # of a script with spaces, as they are compared
+    runs: tuple[str, ...]    # of a script without
 
     @property
-    def terms(self):
-        "What is asked of the index, a list."
+    def terms(self) -> list[str]:
+        "What is asked of the index."
         return list(dict.fromkeys([*(w[:LONGEST] for w in self.words), *(p for r in self.runs for p in _pairs(r))]))
 
-    def holds(self, text, near=False): # a text that has all terms; `near`: or some, of runs alone
+    def holds(self, text: str, # a text that has all terms
+              near: bool = False) -> bool: # it has some of them, and there are no words but runs
         "Whether the text has the runs; where near is enough, three of five pairs of each."
         if not self.runs: return not near
         if not near: return all(any(r in p for p in joined(text)) for r in self.runs)
         there = set(index_words(text))
         return not self.words and all(sum(p in there for p in _pairs(r)) >= _enough(r) for r in self.runs)
 
-def _enough(run):
-    "How many pairs of a run are enough: of a Korean word, all but its ending."
-    n = len(_pairs(run))
-    return max(1, n - 1 if "\uac00" <= run[-1] <= "\ud7a3" else -(-3 * n // 5))
-
-def asked(query): # a sentence
-    "The question as `Asked`."
+# %% ../../nbs/search/30_words.ipynb #507e1044
+def asked(query: str) -> Asked: # a sentence
+    "What a question asks for."
     found = list(dict.fromkeys(pieces(query)))
     words = [p for p in found if not _run.match(p)]
     runs = tuple(p for p in found if _run.match(p))
     return Asked(tuple(w for w in words if w not in _COMMON) or (() if runs else tuple(words)), runs)
 
 # %% ../../nbs/search/30_words.ipynb #w13near
-def nearness(query, # a sentence
-             text): # a text that has its words
-    "How well the words match: (whether they stand side by side, share that is as asked, share of the text that they are)."
+def nearness(query: str, # a sentence
+             text: str # that has its words
+            ) -> tuple[bool, float, float]: # the higher the better
+    "How well words match: (do they stand side by side, fraction that is as asked, fraction of the text that they are)."
     wanted, there = joined(query), joined(text)
     ends = [i for i, w in enumerate(wanted) if w not in _COMMON] or [0, -1]
     wanted = wanted[ends[0]:(ends[-1] + 1) or None]   # "a red car" is "red car"
