@@ -783,9 +783,10 @@ def scan(vectors, # float16 (n, dim), one block of memory
 # %% ../../nbs/library/45_library.ipynb #4994b5f8
 def _nulls(rows, reference_set):
     "How high the background sentences come in each video, or None where one of them was measured with another background."
-    if reference_set is None or any(r["background"] != reference_set.digest for r in rows): return None
-    if any(len(r["null"] or ()) != len(reference_set.sentences) for r in rows): raise ValueError("what was measured of a video is not whole")
-    nulls = np.array([r["null"] for r in rows], np.float32)
+    if reference_set is None: return None
+    nulls = [reference_set.known_null(r["background"], r["null"]) for r in rows]
+    if any(n is None for n in nulls): return None
+    nulls = np.array(nulls, np.float32)
     if np.isnan(nulls).any() or np.isposinf(nulls).any(): raise ValueError("what was measured of a video is no number")
     return nulls
 
@@ -927,7 +928,7 @@ class _Seer(_Searcher):
         with _plainly(self.path): nulls = m.nulls if everything else _nulls([r for r in self._rows("key", "background", "null") if r["key"] in set(ids)], reference_set_of(self.encoder))
         chosen = [i for i, v in enumerate(m.videos) if v["key"] in set(ids)]   # a video that came in meanwhile is left for the next question
         if everything and len(chosen) < len(set(ids)): return None
-        null_scores = None if nulls is None or not len(nulls) else (nulls[chosen] if everything else nulls).max(0)
+        null_scores = None if nulls is None or not len(nulls) else reference_set_of(self.encoder).comparable((nulls[chosen] if everything else nulls).max(0))
         curve = self._curve(query, m, chosen, null_scores)
         at = {m.videos[i]["key"]: i for i in chosen}
         def look(heard): return self._while(m, at[heard.id], curve, heard) if heard.id in at else None
@@ -1098,7 +1099,7 @@ def _wrong_with(row, lying, length): # of the videos table; what lies under its 
     for name in ("frames", "lines"):
         if row[name] is not None and row[name] != getattr(lying, name): out.append(f"{getattr(lying, name)} {name} where {row[name]} should be")
     null_scores = row["null"] or []
-    if not np.isfinite(np.array(null_scores, float)).all() or length not in (None, len(null_scores)): out.append("a measure of chance that is none")
+    if not (np.array(null_scores, float) < np.inf).all() or length not in (None, len(null_scores)): out.append("a measure of chance that is none")
     return out + sorted(lying.wrong)
 
 # %% ../../nbs/library/45_library.ipynb #cad4b664
@@ -1117,7 +1118,7 @@ def _known_length(library, rows):
     "{digest of a background: the length of what is measured with it}, as far as that is known here."
     try: reference_set = reference_set_of(library.encoder)
     except VfrError: reference_set = None
-    return {reference_set.digest: len(reference_set.sentences)} if reference_set else {}
+    return reference_set.lengths if reference_set else {}
 
 def _faults_of(row, lying, length):
     "`Fault`s of one video."

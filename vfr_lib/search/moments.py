@@ -101,6 +101,7 @@ def curve_of(frames: FrameVectors,
             ) -> Curve:
     "The `Curve` of a sentence over one video."
     offsets, null_scores = (0, None) if reference_set is None else reference_set.of_frames(frames.vectors, frames.blank)
+    if reference_set is not None: null_scores = reference_set.comparable(null_scores)
     curve = calibrated_curve(frames.vectors @ wanted, wanted, offsets, reference_set, null_scores)
     return Curve(curve.scores, np.where(frames.blank, -np.inf, curve.calibrated_scores), curve.p)
 

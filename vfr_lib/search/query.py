@@ -347,9 +347,11 @@ def _leaf_curve(query: Query, frames: FrameVectors, digest: str, # of the frames
         scores = frames.vectors @ wanted
         if reference_set is None: return Curve(scores, scores)
         reference = _reference_for(query, reference_set)
+        if not len(reference.sentences): return Curve(scores, scores)   # pictures, where none are known
         offsets, null_scores = _remember(_known, (digest, reference.digest),
                                          lambda: reference.of_frames(frames.vectors, frames.blank), 128)
         calibrated = scores - offsets - reference.of_query(wanted)
+        if query.is_text: null_scores = reference.comparable(null_scores)
         return Curve(scores, calibrated, p_value(calibrated, null_scores))
     key = digest, wanted.tobytes(), query.is_text, reference_set and reference_set.digest
     return _remember(_known, key, make, 128)

@@ -154,7 +154,7 @@ def view_of(query,               # a sentence or a `Query`
     "The frames measured by a query; those of videos that were not chosen stand at -inf."
     chosen = list(range(len(matrix.videos))) if chosen is None else chosen
     nulls = (None if matrix.nulls is None else matrix.nulls[chosen]) if nulls is None else nulls
-    null_scores = None if nulls is None or not len(nulls) else nulls.max(0)
+    null_scores = None if nulls is None or not len(nulls) else reference_set_of(encoder).comparable(nulls.max(0))
     measure, simple = _Measure(matrix, encoder, chosen, null_scores), isinstance(query, str)
     curve = measure.sentence(query) if simple else query.curve(measure.leaf, matrix.times, matrix.ends, matrix.numbers)
     curve = without_blank(curve, matrix.blank)
