@@ -318,7 +318,7 @@ def subtitle_tracks(path: str | Path, # a video file
 
 # %% ../../nbs/media/13_transcript.ipynb #fe9a3ee7
 def embedded_lines(path: str | Path, # a video file
-                   track: int | None = None, # index of a subtitle track; None takes one that is text, a default one first
+                   track: int | None = None, # index of one; None takes the likeliest that is text
                   ) -> list[Line]:
     "The `Line`s of a subtitle track inside a video file, in order of time; VfrError where there is none that is text."
     from vfr_lib.media.frames import container_start, open_container
