@@ -17,9 +17,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
+from av import Packet, VideoFrame, VideoStream
+from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 
 from ..core import Frame, VfrError, hms, warn
 
@@ -106,6 +110,7 @@ def _container(path: str | Path, stop: threading.Event | None = None):
     finally:
         if handle is not None: os.close(handle)
 
+# %% ../../nbs/media/12_frames.ipynb #048e8f3c
 def _opened(address: str, kind: str | None, stop: threading.Event | None): # kind: the one format that it may have
     "A PyAV container."
     options = {**_safe, "format_whitelist": kind or _formats}
@@ -130,13 +135,14 @@ _stills = {"mjpeg", "png", "bmp", "webp", "tiff", "jpegxl", "jpegls", "jpeg2000"
 _aside = sum(getattr(av.stream.Disposition, d)
              for d in ("attached_pic", "timed_thumbnails", "still_image", "dependent"))
 
-def _worth(stream) -> tuple:
+def _worth(stream: VideoStream) -> tuple:
     "How likely this is the stream that people mean: it can be decoded, is no cover, is marked as default, is large."
     c = stream.codec_context
     still = c is not None and (c.name in _stills or stream.frames == 1)
     default = bool(stream.disposition & av.stream.Disposition.default)
     return c is not None, not still, default, c.width * c.height if c else 0, -stream.index
 
+# %% ../../nbs/media/12_frames.ipynb #548d16e3
 @contextmanager
 def open_container(path: str | Path, # a video file
                    stop: threading.Event | None = None, # once set, a VfrError of kind `cancelled`
@@ -157,7 +163,8 @@ def open_container(path: str | Path, # a video file
         stream.thread_type = "AUTO" if heavy else "NONE"   # threads cost processor time: small ones are fast without
         yield container, stream
 
-def _no_stream(path: str | Path, container) -> VfrError:
+# %% ../../nbs/media/12_frames.ipynb #1cbf09a7
+def _no_stream(path: str | Path, container: InputContainer) -> VfrError:
     if _cut(_checked(path), container.format.name):
         return VfrError(f"{path} was cut off before its first picture: download or copy it again")
     if any(s.type in ("data", None) for s in container.streams) and container.format.name == "mpegts":
@@ -169,13 +176,13 @@ def _no_stream(path: str | Path, container) -> VfrError:
 # %% ../../nbs/media/12_frames.ipynb #a40ee1bf
 class _Aspect:
     "Decodes packets; a frame that is not shown as stored has `opaque`: [its pixels' width over height, its turns]."
-    def __init__(self, container, stream):
+    def __init__(self, container: InputContainer, stream: VideoStream):
         self.codec, told = stream.codec_context, _sane(stream.sample_aspect_ratio)
         self.fixed = container.format.name.startswith(("mov", "matroska"))   # elsewhere the codec may change its mind
         self.now, self.before, self.since = told, told, -1 << 62   # the ratio, that up to `since`, ticks
         self.rotation, self.turns = None, _upright
 
-    def decode(self, packet) -> list: # None flushes the decoder
+    def decode(self, packet: Packet | None) -> list: # None flushes the decoder
         "The PyAV frames of a packet."
         if packet is None:
             frames = self.codec.decode(None)
@@ -187,12 +194,13 @@ class _Aspect:
         for f in frames: self.mark(f)
         return frames
 
-    def mark(self, f):
+    def mark(self, f: VideoFrame):
         ratio = self.now if f.pts is None or f.pts >= self.since else self.before
         if f.rotation != self.rotation:   # rarely: a frame whose side data was read lives on until garbage is collected
             self.rotation, self.turns = f.rotation, _turns(f)
         if ratio != 1 or self.turns != _upright: f.opaque = [ratio, self.turns]   # a list each: PyAV goes by address
 
+# %% ../../nbs/media/12_frames.ipynb #a2c43c41
 def _sane(ratio: Fraction | None) -> Fraction:
     "An aspect ratio of pixels, 1 where it is missing or absurd."
     return ratio if ratio and Fraction(1, 8) <= ratio <= 8 else Fraction(1)
@@ -225,7 +233,7 @@ def _decoded(packets: Iterable[tuple], # of (index, packet)
 # %% ../../nbs/media/12_frames.ipynb #386da8d9
 _upright = (False, False, False)
 
-def _turns(frame) -> tuple[bool, bool, bool]:
+def _turns(frame: VideoFrame) -> tuple[bool, bool, bool]:
     "How a stored picture is turned to be shown: (rows become columns, then mirrored left and right, then upside down)."
     try: side = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:   # a kind of side data (EXIF) that PyAV does not know
@@ -236,7 +244,8 @@ def _turns(frame) -> tuple[bool, bool, bool]:
     if abs(a) + abs(d) >= abs(b) + abs(c): return False, a < 0, d < 0   # of an odd angle, the nearest quarter
     return True, c < 0, b < 0
 
-def _shown(frame, width: int | None = None) -> tuple[int, int]:
+# %% ../../nbs/media/12_frames.ipynb #611ef3bd
+def _shown(frame: VideoFrame, width: int | None = None) -> tuple[int, int]:
     "(width, height) of the stored picture once its pixels are squares, scaled down to `width` pixels as shown."
     w, h, (ratio, turns) = frame.width, frame.height, frame.opaque or (1, _upright)
     square = max(1, round(w * ratio))
@@ -245,7 +254,8 @@ def _shown(frame, width: int | None = None) -> tuple[int, int]:
     if not width or across <= width: return w, h
     return max(1, w * width // across), max(1, h * width // across)
 
-def to_rgb(frame: "av.VideoFrame", # of `sample_by_decoding`
+# %% ../../nbs/media/12_frames.ipynb #493d4156
+def to_rgb(frame: VideoFrame, # of `sample_by_decoding`
            width: int | None = None, # scale it down to this many pixels
           ) -> np.ndarray:
     "RGB uint8 array (height, width, 3) of a PyAV frame, turned the way it is shown."
@@ -258,7 +268,7 @@ def to_rgb(frame: "av.VideoFrame", # of `sample_by_decoding`
     return np.ascontiguousarray(image[::-1 if over else 1, ::-1 if mirror else 1])
 
 # %% ../../nbs/media/12_frames.ipynb #1b8c2e3f
-def container_start(container: "av.container.InputContainer", # of `open_container`
+def container_start(container: InputContainer, # of `open_container`
                    ) -> Fraction:
     "The container's start time in seconds, exact: what `Frame.time` counts from."
     rounded = Fraction(container.start_time or 0, av.time_base)
@@ -284,7 +294,7 @@ class VideoInfo:
     mended: bool = False   # the file's clock is set anew on the way, see `clock_pieces`
 
 # %% ../../nbs/media/12_frames.ipynb #frdecla1
-def _declared_end(container, stream, zero: Fraction, # the container's start, seconds
+def _declared_end(container: InputContainer, stream: VideoStream, zero: Fraction, # the container's start, seconds
                   sure: bool = False, # None also where sound may be what lasts longer
                  ) -> Fraction | None:
     "Where the file says that its video ends, seconds from its start."
@@ -301,9 +311,11 @@ def _declared_end(container, stream, zero: Fraction, # the container's start, se
     whole = Fraction(container.duration, av.time_base)   # Matroska counts it from 0, the others from their start
     return whole - zero if "matroska" in kind else whole
 
-def _broadcast(container) -> bool: return bool(int(container.format.flags) & av.format.Flags.ts_discont.value)
+def _broadcast(container: InputContainer) -> bool:
+    return bool(int(container.format.flags) & av.format.Flags.ts_discont.value)
 
-def _timecode(container, stream, first) -> str | None: # first: the first frame
+# %% ../../nbs/media/12_frames.ipynb #3b822ff1
+def _timecode(container: InputContainer, stream: VideoStream, first: VideoFrame) -> str | None: # first: the first frame
     "The start timecode that the file, one of its streams or its first frame carries."
     coded = first.metadata.get("timecode", "")
     tags = [(k.lower(), v) for source in (stream, container, *container.streams) for k, v in source.metadata.items()]
@@ -333,7 +345,8 @@ class _Clock:
     def added(self, pts: int) -> int: # to make it this mended time, ticks
         return self.shifts[bisect_right(self.starts, pts) - 1] if len(self) > 1 else 0
 
-    def packets(self, container, stream, stop: threading.Event | None = None) -> Iterator[tuple]:
+    def packets(self, container: InputContainer, stream: VideoStream,
+                stop: threading.Event | None = None) -> Iterator[tuple]:
         """Yield (index, packet) with mended times. The index of what flushes the decoder is None; so is the packet
         before a keyframe at which the clock is set anew."""
         i = 0
@@ -347,7 +360,8 @@ class _Clock:
             yield i, p
             i += 1
 
-def _shifted(packet, ticks: int, pts: int | None):
+# %% ../../nbs/media/12_frames.ipynb #b2f3fb89
+def _shifted(packet: Packet, ticks: int, pts: int | None):
     if packet.pts is not None: packet.pts = packet.pts + ticks if pts is None else pts
     if packet.dts is not None: packet.dts += ticks
 
@@ -400,7 +414,7 @@ _none = -1 << 63   # in place of a time or a place that is not known
 
 class _Tape:
     "What the packets of a video say, read once without decoding: times, sizes, places in the file, keyframes."
-    def __init__(self, container, stream, stop: threading.Event | None = None,
+    def __init__(self, container: InputContainer, stream: VideoStream, stop: threading.Event | None = None,
                  goes_on: Callable | None = None): # see `_joints`
         self.zero, self.tick = container_start(container), stream.time_base
         self.declared = _declared_end(container, stream, self.zero, sure=True)
@@ -414,7 +428,7 @@ class _Tape:
         columns = self._read(container, stream, stop)
         _mend(self, *(np.frombuffer(a, np.int64) if a else np.empty(0, np.int64) for a in columns), stream)
 
-    def _read(self, container, stream, stop: threading.Event | None) -> tuple[array, array, array]:
+    def _read(self, container: InputContainer, stream: VideoStream, stop: threading.Event | None) -> tuple:
         "(pts, dts, durations) of all packets, in ticks; sizes, places and kinds go to the tape."
         self.keys, self.hidden, self.corrupt, self.clean, self.broken = [], set(), set(), True, False
         pts, dts, lasts, self.sizes, self.places = columns = tuple(array("q") for _ in range(5))
@@ -441,7 +455,7 @@ class _Tape:
         self.hidden, self.corrupt = ({n for n in some if n < i} for some in (self.hidden, self.corrupt))
 
 # %% ../../nbs/media/12_frames.ipynb #frtape02
-def _mend(tape: _Tape, pts: np.ndarray, dts: np.ndarray, lasts: np.ndarray, stream): # int64 (n,), ticks
+def _mend(tape: _Tape, pts: np.ndarray, dts: np.ndarray, lasts: np.ndarray, stream: VideoStream): # int64 (n,), ticks
     "Set a tape's times, its clock and its end from what its packets say."
     known = not (pts == _none).any()
     tape.ranked = bool(tape.turns and len(pts) > 1 and known and not (dts == _none).any()
@@ -457,6 +471,7 @@ def _mend(tape: _Tape, pts: np.ndarray, dts: np.ndarray, lasts: np.ndarray, stre
     last = int((pts + lasts)[good].max()) if tape.timed and good.any() else None
     tape.end = None if last is None else Fraction(last) * tape.tick - tape.zero   # seconds, of the last frame
 
+# %% ../../nbs/media/12_frames.ipynb #a0e73b53
 def _continuous(tape: _Tape, pts: np.ndarray, dts: np.ndarray, lasts: np.ndarray) -> np.ndarray: # int64 (n,), ticks
     "Times that count on where the clock is set anew; the tape gets that clock."
     second, told = round(1 / tape.tick), pts
@@ -480,7 +495,7 @@ def _continuous(tape: _Tape, pts: np.ndarray, dts: np.ndarray, lasts: np.ndarray
     return pts
 
 # %% ../../nbs/media/12_frames.ipynb #bce7d8de
-def _starts_anew(packet, codec) -> bool:
+def _starts_anew(packet: Packet, codec: VideoCodecContext) -> bool:
     """Whether a packet that is called a keyframe really leans on nothing before it: H.264 and HEVC also mark points
     from which a picture *recovers* (ISO/IEC 14496-15 for the units of mp4 and mkv)."""
     if codec.name not in ("h264", "hevc"): return True
@@ -527,6 +542,7 @@ def _tape(path: str | Path, stop: threading.Event | None = None) -> _Tape:
             while len(_tapes) > 4: _tapes.popitem(last=False)
     return known
 
+# %% ../../nbs/media/12_frames.ipynb #5c439b15
 def _read_tape(path: str | Path, p: Path, stop: threading.Event | None) -> _Tape: # p: the file that `path` means
     with open_container(path, stop) as (container, stream):
         tape = _Tape(container, stream, stop, lambda ahead, dts: _sound_goes_on(path, ahead, dts, stop))
@@ -543,7 +559,7 @@ def _read_tape(path: str | Path, p: Path, stop: threading.Event | None) -> _Tape
     return tape
 
 # %% ../../nbs/media/12_frames.ipynb #a3a28253
-def _boxes(f, size: int, # a file open for reading, its bytes
+def _boxes(f: BinaryIO, size: int, # a file open for reading, its bytes
            named_first: bool = False) -> Iterator[tuple]: # as in RealMedia
     "Yield (name, place, place behind it) of the boxes of an mp4; the last may pass the end of the file."
     at = 0
@@ -587,6 +603,7 @@ def _cut(path: Path, kind: str) -> bool | None: # kind: FFmpeg's name of the con
     told = _told_size(head, kind)
     return size < told if told else None
 
+# %% ../../nbs/media/12_frames.ipynb #fff70325
 _asf_properties = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 def _told_size(head: bytes, kind: str) -> float: # the first bytes of a file
@@ -608,6 +625,7 @@ class _Rest:
     def seek(self, at: int, whence: int = 0) -> int:
         return self.file.seek(at + self.place if whence == 0 else at, whence) - self.place
 
+# %% ../../nbs/media/12_frames.ipynb #9343e857
 def _first_picture(path: Path, place: int, kind: str) -> tuple | None:
     "(codec, width, height, what sets the decoder up) of the video that begins at a byte of a file."
     rest = _Rest(path, place)
@@ -621,11 +639,11 @@ def _first_picture(path: Path, place: int, kind: str) -> tuple | None:
     except (av.FFmpegError, OSError): pass
     finally: rest.file.close()
 
-def _coded_as(stream) -> tuple:
+def _coded_as(stream: VideoStream) -> tuple:
     return stream.codec_context.name, stream.width, stream.height, stream.codec_context.extradata
 
 # %% ../../nbs/media/12_frames.ipynb #franoth1
-def _next_recording(path: Path, container, stream, tape: _Tape) -> tuple[int | None, int | None]:
+def _next_recording(path: Path, container: InputContainer, stream: VideoStream, tape: _Tape) -> tuple:
     """(place, packet) where another recording begins that is not read on with the first: a byte of the file, the first
     packet that is not to be read; (None, None) where there is none."""
     kind, size, places = container.format.name, os.path.getsize(path), [p for p in tape.places if p != _none]
@@ -643,7 +661,8 @@ def _next_recording(path: Path, container, stream, tape: _Tape) -> tuple[int | N
     if found and _first_picture(path, behind + found.start(), kind): return behind + found.start(), None
     return None, None
 
-def _other_matroska(path: Path, f, stream, tape: _Tape, kind: str) -> tuple[int | None, int | None]:
+# %% ../../nbs/media/12_frames.ipynb #b8b9d6a8
+def _other_matroska(path: Path, f: BinaryIO, stream: VideoStream, tape: _Tape, kind: str) -> tuple:
     "As `_next_recording`: of the pieces of a Matroska file the first that needs another decoder."
     n = 1 if stream.codec_context.name in _sets_itself_up else 4
     for i in tape.clock.firsts[1:]:
@@ -656,7 +675,8 @@ def _other_matroska(path: Path, f, stream, tape: _Tape, kind: str) -> tuple[int 
     return None, None
 
 # %% ../../nbs/media/12_frames.ipynb #e28a5bdb
-def _end(path: str | Path, container, stream, zero: Fraction) -> Fraction: # zero: the container's start, seconds
+def _end(path: str | Path, container: InputContainer, stream: VideoStream,
+         zero: Fraction) -> Fraction: # the container's start, seconds
     "Where the last frame ends that is really in the file, seconds from its start."
     declared, kind = _declared_end(container, stream, zero), container.format.name
     index = stream.index_entries if kind.startswith("mov") and declared is not None and stream.frames else ()
@@ -673,7 +693,8 @@ def _end(path: str | Path, container, stream, zero: Fraction) -> Fraction: # zer
     end = _tape(path).end
     return declared or Fraction(0) if end is None else end
 
-def _last(container, stream, zero: Fraction) -> tuple[Fraction | None, Fraction]:
+# %% ../../nbs/media/12_frames.ipynb #79498c89
+def _last(container: InputContainer, stream: VideoStream, zero: Fraction) -> tuple[Fraction | None, Fraction]:
     "(end of the last packet, how long it lasts), seconds from the start; (None, 0) where the end cannot be sought."
     usual = 1 / stream.average_rate if stream.average_rate else Fraction(0)
     try: container.seek(1 << 40, stream=stream)
@@ -687,7 +708,8 @@ def _last(container, stream, zero: Fraction) -> tuple[Fraction | None, Fraction]
     except av.FFmpegError: pass
     return (None, Fraction(0)) if end is None else (end - zero, step)
 
-def _seeks_well(path: str | Path, container) -> bool:
+# %% ../../nbs/media/12_frames.ipynb #7da46854
+def _seeks_well(path: str | Path, container: InputContainer) -> bool:
     "Whether packets have the same times behind a seek: in mp4, and in Matroska that is whole and in one piece."
     if container.format.name.startswith("mov"): return True
     if not container.format.name.startswith("matroska"): return False
@@ -752,7 +774,7 @@ def _next_due(stamp: Fraction, zero: Fraction, step: Fraction) -> Fraction: # se
     "The first step that a frame of this timestamp does not serve."
     return (max(stamp - zero, Fraction(0)) // step + 1) * step
 
-def _placed(frame, clock: _Clock, tick: Fraction, zero: Fraction) -> tuple:
+def _placed(frame: VideoFrame, clock: _Clock, tick: Fraction, zero: Fraction) -> tuple:
     "(PyAV frame, its timestamp by the file's own clock, where that clock began), seconds: a time is the difference."
     added = clock.added(frame.pts) * tick
     return frame, frame.pts * tick - added, zero - added
@@ -817,6 +839,7 @@ def _losses(damage: list, tape: _Tape, reached: Fraction) -> str | None:
 # %% ../../nbs/media/12_frames.ipynb #f8ca6a6e
 class _Unplanned(Exception): "The packets do not say what the frames are: every frame has to be decoded."
 
+# %% ../../nbs/media/12_frames.ipynb #b78c2832
 class _Plan:
     "Which packets of a file have to be decoded for a sampling step, found without decoding."
     def __init__(self, tape: _Tape, step: Fraction): # seconds
@@ -859,6 +882,7 @@ class _Plan:
         k = bisect_left(self.shown, pts)
         return k < len(self.shown) and self.shown[k] == pts
 
+# %% ../../nbs/media/12_frames.ipynb #3b849c5a
 def _plan(path: str | Path, step: Fraction, stop: threading.Event | None = None) -> _Plan:
     return _Plan(_tape(path, stop), step)
 
@@ -933,6 +957,7 @@ def _sought(path: str | Path, tape: _Tape, k: int) -> Iterator:
         packets = _aligned(container.demux(stream), tape, near, key)
         yield from _decoded(packets, tape, _Aspect(container, stream), [], path)
 
+# %% ../../nbs/media/12_frames.ipynb #1555c896
 def _aligned(packets: Iterable, tape: _Tape,
              near: dict, # (place or time, size) -> index of a packet that may come
              key: int) -> Iterator[tuple]:
@@ -999,6 +1024,7 @@ def frames_between(path: str | Path, # a video file
             if early: return
         except _Unplanned: pass   # the next way goes on
 
+# %% ../../nbs/media/12_frames.ipynb #2a0b512c
 def frame_at(path: str | Path, # a video file
              time: float, # seconds, as in `Frame.time`
              width: int | None = None, # scale down to this many pixels
