@@ -215,17 +215,23 @@ MEMORY = 448 << 20  # bytes of the process that downloads
 PATIENCE = 45       # seconds in which neither a page nor a byte of a video arrives
 
 # %% ../../nbs/media/11_download.ipynb #1cfb13a4
+def _start_process():
+    "A Python that waits for jobs, see `work_apart`."
+    import subprocess
+    code = ("import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+            "from vfr_lib.media.download import work_apart; work_apart()")
+    return subprocess.Popen([sys.executable, "-c", code, json.dumps(sys.path)], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+                            env=os.environ | {"MALLOC_ARENA_MAX": "2"})
+
+# %% ../../nbs/media/11_download.ipynb #eee50c41
 class _Worker:
     "A process that does one job after another; it is ended rather than waited for."
     idle, guard = [], threading.Lock()
 
     def __init__(self):
-        import subprocess, psutil
-        code = ("import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-                "from vfr_lib.media.download import work_apart; work_apart()")
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code, json.dumps(sys.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | {"MALLOC_ARENA_MAX": "2"})
+        import psutil
+        self._process = _start_process()
         self._seen, self._rest = psutil.Process(self._process.pid), b""
 
     @classmethod
