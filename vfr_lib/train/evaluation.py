@@ -51,6 +51,7 @@ class RetrievalReport:
                 "| | R@1 | R@5 | R@10 | median rank | R@1, 95 % interval |\n|---|---|---|---|---|---|\n"
                 + "\n".join(rows))
 
+# %% ../../nbs/train/78_evaluation.ipynb #2230927d
 def _row(name: str, r: dict) -> str:
     interval = "{:.1f} to {:.1f}".format(*r["R@1_interval"]) if "R@1_interval" in r else ""
     recalls = " | ".join(f"{r[f'R@{k}']:.1f}" for k in (1, 5, 10))
@@ -81,6 +82,7 @@ def _scores(r: np.ndarray, # ranks
     return {**summary(r), "mean_rank": round(mean_rank(r), 2),
             **{f"R@{k}_interval": [round(v, 2) for v in bootstrap_ci(r, groups, k)] for k in (1, 5, 10)}}
 
+# %% ../../nbs/train/78_evaluation.ipynb #cdd8f23e
 def _report(data: CaptionedImages, encoder: "Encoder", gallery: int,
             t2i: tuple, # (ranks, picture of each)
             i2t: tuple,
@@ -126,6 +128,7 @@ def evaluate(data: CaptionedImages, # a split
     return _report(data, encoder, n, (t2i, owner), (i2t, np.arange(n)), protocol=_protocol(data, encoder, frames),
                    overlap=overlap, curve=gallery_curve(t2i, n))
 
+# %% ../../nbs/train/78_evaluation.ipynb #a6d81553
 def _protocol(data: CaptionedImages, encoder: "Encoder", frames: int) -> str:
     out = RetrievalReport.protocol
     if data.kind == "videos": out += f"; a video is the mean of {frames} frame vectors"
@@ -133,6 +136,7 @@ def _protocol(data: CaptionedImages, encoder: "Encoder", frames: int) -> str:
     if data.published: return out
     return f"{out}; not the published split ({data.source}), so the encoder may have learned from these {data.kind}"
 
+# %% ../../nbs/train/78_evaluation.ipynb #bb667ad1
 def shared_with(train: CaptionedImages, data: CaptionedImages) -> dict:
     "How many files of `data` are in `train` under the same name or with the same bytes, and how many nearly."
     same = {it.path.name for it in train.items} & {it.path.name for it in data.items}

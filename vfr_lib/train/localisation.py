@@ -51,6 +51,7 @@ def seconds_off(times: np.ndarray, # float (n,) or (n, k): answers in seconds
     start, end = (scenes[:, i].reshape(-1, *[1] * (times.ndim - 1)) for i in (0, 1))
     return np.maximum(0, np.maximum(start - times, times - end))
 
+# %% ../../nbs/train/79_localisation.ipynb #3a52623f
 def localisation_scores(off: np.ndarray, # float (n, k): seconds off, best answer first, NaN where there is none
                         tolerances: tuple = (0, 1, 2), # seconds
                        ) -> dict:
@@ -165,6 +166,7 @@ class _Asked:
     taught: dict          # `teaching_scores`
     end: float            # of the clip
 
+# %% ../../nbs/train/79_localisation.ipynb #00ce0118
 def _ask(items: list, # `CaptionedImage`s, its scenes
          queries: list[str], # one for each
          foreign: list[str], # captions of other clips' scenes
@@ -256,6 +258,7 @@ def _all_presence(asked: list[_Asked]) -> list[dict]:
     p, score, kind = (np.concatenate([getattr(a, n) for a in asked]) for n in ("p", "score", "kind"))
     return presence_scores(p, score, kind, np.repeat(np.arange(len(asked)), [len(a.kind) for a in asked]))
 
+# %% ../../nbs/train/79_localisation.ipynb #12c745f2
 def _all_taught(asked: list[_Asked]) -> dict:
     "Percent before and after three marks: of all queries, and of those whose three answers were all negatives."
     taught = {k: np.concatenate([a.taught[k] for a in asked]) for k in asked[0].taught}
