@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 import transformers as T
+from vfr_lib.encoders.base import toy_tokenizer
 from vfr_lib.encoders.checks import SHARED
-from vfr_lib.encoders.dual import load_encoder, toy_tokenizer
+from vfr_lib.encoders.load import load_encoder
 
 BOTH = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2)
 TEXT = dict(**BOTH, vocab_size=32, max_position_embeddings=20, bos_token_id=2, eos_token_id=3, pad_token_id=0)

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from vfr_lib.core import VfrError
 from vfr_lib.encoders.dual import save_encoder, toy_encoder
 from vfr_lib.train.datasets import tiny_flickr8k
-from vfr_lib.train.loop import BothHalves, ProcessGroup, TrainConfig, _seeded, batch_loss, launched_group
+from vfr_lib.train.loop import BothHalves, ProcessGroup, TrainConfig, batch_loss, launched_group, seed_from
 from vfr_lib.train.loop import temperature_of
 
 from helpers import bin, command, root
@@ -67,7 +67,7 @@ def test_pieces_have_the_gradients_of_their_chunked_forward_pass_with_dropout(on
     both, (pixels, texts) = BothHalves(model, config), batch(5)
     found = gradients(model, both, config, 5, ProcessGroup())
     model.zero_grad()
-    _seeded(config.seed, "step", 3)
+    seed_from(config.seed, "step", 3)
     rows = torch.cat([both(pixels[i:i + 2], texts[i:i + 2])[0] for i in (0, 2, 4)])
     loss = batch_loss(rows[:, 0], rows[:, 1:].unbind(1), temperature_of(model, config), config)
     loss.backward()
@@ -194,7 +194,7 @@ def test_one_process_imports_nothing_of_it():
 
 def test_more_processes_than_pictures_are_refused(world):
     from vfr_lib.train.datasets import flickr8k
-    from vfr_lib.train.loop import _check_fit
+    from vfr_lib.train.loop import check_fit
     group, split = ProcessGroup(), flickr8k(world / "tiny", "train")
     group.count = 3
-    with pytest.raises(VfrError, match="3 processes cannot share 2 pictures"): _check_fit(toy_encoder(), split, split, TrainConfig(batch_size=2), None, False, group)
+    with pytest.raises(VfrError, match="3 processes cannot share 2 pictures"): check_fit(toy_encoder(), split, split, TrainConfig(batch_size=2), None, False, group)

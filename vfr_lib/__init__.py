@@ -7,7 +7,7 @@ _rooms = {
     "core": "Frame Moment Moments VfrError VfrWarning",
     "media.synthetic": "make_clip sample_clip",
     "media.frames": "iter_frames frame_at probe",
-    "encoders.dual": "load_encoder save_encoder",
+    "encoders.load": "load_encoder save_encoder",
     "encoders.inference": "load_for_inference",
     "train.loop": "fit",
     "train.evaluation": "evaluate",

@@ -6,8 +6,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings, strategies as st
 from vfr_lib.core import VfrError
-from vfr_lib.encoders.dual import load_encoder, save_encoder, save_toy_clip, toy_encoder
+from vfr_lib.encoders.dual import toy_encoder
+from vfr_lib.encoders.hub import save_toy_clip
 from vfr_lib.encoders.inference import load_for_inference
+from vfr_lib.encoders.load import load_encoder, save_encoder
 
 def seeded(examples): return settings(max_examples=examples, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 ODD = st.sampled_from([0, -1, 3, 10 ** 6, 10 ** 9, 10 ** 30, 1.5, "224", "x", None, True, [], [1], {}, {"a": 1}, float("nan"), float("inf"), 1e308, [0, 0, 0], [float("nan")] * 3, [[1] * 3] * 3, "\x1b[31m", "../..", "a" * 10_000])

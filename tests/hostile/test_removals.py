@@ -11,7 +11,7 @@ KNOWN = {
     "cluster": {"_folder": "the temporary folder that it has made", "_remove_left": "such a folder of a killed process, by the mark in it", "check_machines": "its own mark"},
     "core": {"write_whole": "its own new file"},
     "download": {"anew": "parts of a download, by its downloader's own names", "whole": "a part of another size than the server says", "_tidy": "the empty folder of a download"},
-    "dual": {"_swap": "the encoder that was just replaced", "save_encoder": "its own new folder"},
+    "load": {"_swap": "the encoder that was just replaced", "save_encoder": "its own new folder"},
     "formats": {"_unmake": "empty folders that it has made"},
     "query": {"delete_query": "a saved query, by its name"},
     "scale": {"scale_clips": "clips that it has made"},

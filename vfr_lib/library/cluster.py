@@ -350,7 +350,7 @@ class _Job:
 def _to_send(library):
     "What workers load the library's encoder from."
     e = library.encoder
-    if isinstance(e, InferenceEncoder): return ("embedded" if e.folder == EMBEDDED else str(e.folder), e._wanted)
+    if isinstance(e, InferenceEncoder): return ("embedded" if e.folder == EMBEDDED else str(e.folder), e.wanted_engine)
     if isinstance(library._given, Encoder): return library._given
     return e.name
 

@@ -8,79 +8,93 @@ __all__ = ['PAGE', 'PAGES', 'PIECES', 'MEMORY', 'PATIENCE', 'as_link', 'is_link'
 
 # %% ../../nbs/media/11_download.ipynb #b1123871
 import hashlib, json, os, re, select, shutil, signal, sys, threading, time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, unquote_plus, urlsplit, urlunsplit
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from ..cache import cache_folder, remove_inside, turn_of
 from ..core import VfrError, write_whole
 
 # %% ../../nbs/media/11_download.ipynb #5487cd72
-_hosts = ("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", "dailymotion.com", "dai.ly", "twitch.tv", "tiktok.com", "archive.org",
-          "ted.com", "facebook.com", "instagram.com", "x.com", "twitter.com", "bilibili.com", "nicovideo.jp", "peertube.tv", "odysee.com", "rumble.com")
+_hosts = ("youtube.com", "youtu.be", "youtube-nocookie.com", "vimeo.com", "dailymotion.com", "dai.ly", "twitch.tv",
+          "tiktok.com", "archive.org", "ted.com", "facebook.com", "instagram.com", "x.com", "twitter.com",
+          "bilibili.com", "nicovideo.jp", "peertube.tv", "odysee.com", "rumble.com")
+_known_host = re.compile(rf"(?:^|\.)(?:{'|'.join(map(re.escape, _hosts))})(?::|$)")
 
-def as_link(text): # what somebody pasted or typed
+def as_link(text: str, # what somebody pasted or typed
+           ) -> str | None:
     "The http or https link that is meant, e.g. https://youtu.be/x for `<youtu.be/x>`, or None where it is none."
     text = str(text).strip().removeprefix("<").removesuffix(">").strip()
     bare = re.match(r"(?:[\w-]+\.)*[\w-]+\.[a-z]{2,}(?::\d+)?(?=/)|www\.(?:[\w-]+\.)+[a-z]{2,}$", text, re.I)
-    known = bare and (text.lower().startswith("www.") or re.search(rf"(?:^|\.)(?:{'|'.join(map(re.escape, _hosts))})(?::|$)", bare[0].lower()))
+    known = bare and (text.lower().startswith("www.") or _known_host.search(bare[0].lower()))
     if known and not os.path.lexists(text): text = f"https://{text}"
     text = text.replace(" ", "%20")   # as browsers do
     try: parts = urlsplit(text)
     except ValueError: return None   # e.g. http://[half
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f\x7f]", text): return None
+    web = parts.scheme in ("http", "https") and parts.hostname
+    if not web or re.search(r"[\s\x00-\x1f\x7f]", text): return None
     return parts.scheme + text[len(parts.scheme):]
 
-def is_link(text):
+def is_link(text: str) -> bool:
     "True for an http or https address, and for one of a site of videos that lacks its https://."
     return as_link(text) is not None
 
 # %% ../../nbs/media/11_download.ipynb #315217d9
-_secret = re.compile(r"(?:^|[^a-z])(?:auth|authorization|bearer|expires?|hdnea|hdnts|hmac|jwt|key|otp|pass|passcode|passphrase|policy|pot|pwd|sas|"
-                     r"session|j?sessionid|php_?sessid|sid|l?sig|ticket|username)(?:[^a-z]|$)|token|secret|passw(?:or)?d|signature|credential|(?:api|auth|access|rl|resource)key|"
-                     r"^x-(?:amz|goog|oss|cos|ms|bc)-", re.I)
+_secret = re.compile(
+    r"(?:^|[^a-z])(?:auth|authorization|bearer|expires?|hdnea|hdnts|hmac|jwt|key|otp|pass|passcode|passphrase|policy|"
+    r"pot|pwd|sas|session|j?sessionid|php_?sessid|sid|l?sig|ticket|username)(?:[^a-z]|$)|token|secret|passw(?:or)?d|"
+    r"signature|credential|(?:api|auth|access|rl|resource)key|^x-(?:amz|goog|oss|cos|ms|bc)-", re.I)
 
-def _is_secret(name):
+def _is_secret(name: str) -> bool:   # of a parameter
     return bool(_secret.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", unquote_plus(name))))
 
-def _hidden(name, value):
+def _hidden(name: str, value: str) -> str:
     "The value of a parameter as it may be shown; it may be a link with parameters of its own."
     if _is_secret(name): return "***"
     inner = unquote(value)
     if "://" not in inner or public_link(inner) == inner: return value
     return public_link(value) if inner == value else quote(public_link(inner), safe="")
 
-def _pairs(text, part):
+def _pairs(text: str, part: Callable[[str, str], str]) -> str:
     "The parameters of a query or a fragment, each `name=value` given to `part(name, value)`."
     return re.sub(r"([^&;=?/#]+)=([^&;]*)", lambda m: f"{m[1]}={part(m[1], m[2])}", text)
 
-def public_link(url): # a link, or anything else, which comes back as it is
-    "The link as it may be shown and stored: without user and password, the values of parameters that look secret as `***`."
+def public_link(url: str, # a link, or anything else, which comes back as it is
+               ) -> str:
+    "The link as it may be shown and stored: without user and password, values of parameters that look secret as `***`."
     try: parts = urlsplit(text := str(url))
     except ValueError: return re.sub(r"//[^/?#]*@", "//", text)
     if not parts.scheme or "//" not in text: return text
     path = re.sub(r";([^=;/]+)=([^;/]*)", lambda m: f";{m[1]}={_hidden(m[1], m[2])}", parts.path)
     path = re.sub(r"(?<=/)(token|access_token|l?sig|signature)/[^/]+", r"\1/***", path)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, _pairs(parts.query, _hidden), _pairs(parts.fragment, _hidden)))
+    query, fragment = (_pairs(text, _hidden) for text in (parts.query, parts.fragment))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, fragment))
 
-def _secrets(url):
-    "The secret words of a link, as they stand there and decoded."
+# %% ../../nbs/media/11_download.ipynb #dlsecr01
+def _secrets(url: str) -> list[str]:
+    "The secret words of a link, as they stand there and decoded, the longest first."
     words = []
     note = lambda name, value: (words.append(value) if _is_secret(name) else None) or value
     try: parts = urlsplit(str(url))
     except ValueError: return []
-    if "@" in parts.netloc: words += [parts.netloc.rpartition("@")[0], *parts.netloc.rpartition("@")[0].split(":", 1)[1:]]
+    if "@" in parts.netloc:
+        person = parts.netloc.rpartition("@")[0]   # user:password
+        words += [person, *person.split(":", 1)[1:]]
     for text in (parts.path.partition(";")[2], parts.query, parts.fragment): _pairs(text, note)
-    return sorted({w for word in words for w in (word, unquote_plus(word), quote(unquote_plus(word), safe="")) if len(w) > 3 and w != "***"}, key=len, reverse=True)
+    spelt = {w for word in words for w in (word, unquote_plus(word), quote(unquote_plus(word), safe=""))}
+    return sorted((w for w in spelt if len(w) > 3 and w != "***"), key=len, reverse=True)
 
-def without_secrets(text, # what a library or a server said
-                    url=""): # the link that it was about; its secrets are looked for word by word
+def without_secrets(text: str, # what a library or a server said
+                    url: str = "", # the link that it was about
+                   ) -> str:
     "The text with every link in it made public, and with the secrets of `url` hidden wherever they stand."
     text = str(text)
-    for form in (lambda u: u, lambda u: quote(u, safe=""), lambda u: quote(u)): text = text.replace(form(str(url)), form(public_link(url))) if url else text
+    for spelt in (lambda u: u, lambda u: quote(u, safe=""), lambda u: quote(u)):
+        if url: text = text.replace(spelt(str(url)), spelt(public_link(url)))
     text = re.sub(r"""[a-z][a-z0-9+.-]*://[^\s'"<>]+""", lambda m: public_link(m[0]), text, flags=re.I)
     for word in _secrets(url): text = text.replace(word, "***")
     return text
@@ -91,15 +105,15 @@ class Video:
     "A downloaded video: its file and what its page said."
     path: str                        # the file
     url: str                         # the link it came from, as `public_link` shows it
-    title: str = None
-    duration: float = None           # seconds, as the page says
-    chapters: list = field(default_factory=list) # of {title, start_time, end_time}, seconds
-    captions: str = None             # a .vtt file in the video's own language, or None
-    language: str = None             # of the captions
-    heatmap: list = field(default_factory=list)  # YouTube's most replayed parts: {start_time, end_time, value}, seconds and 0 to 1
+    title: str | None = None
+    duration: float | None = None    # seconds, as the page says
+    chapters: list[dict] = field(default_factory=list) # of {title, start_time, end_time}, seconds
+    captions: str | None = None      # a .vtt file in the video's own language
+    language: str | None = None      # of the captions
+    heatmap: list[dict] = field(default_factory=list)  # most replayed parts: {start_time, end_time, value from 0 to 1}
 
 # %% ../../nbs/media/11_download.ipynb #8e9d57e5
-def _causes(e):
+def _causes(e: BaseException | None) -> list[BaseException]:
     "The exception and everything it came from."
     seen = []
     while e is not None and e not in seen:
@@ -110,45 +124,62 @@ def _causes(e):
 _phrases = (   # kind, what to tell the user, words by which yt-dlp's text is recognised
     ("private", "is private or needs a login: download it yourself and give the file",
      ("private video", "sign in to confirm your age", "members-only", "log in", "login", "registered users")),
-    ("blocked", "is not served to this machine, the site wants proof that you are human: try later, update yt-dlp (pip install -U yt-dlp), or download it in a browser and give the file",
-     ("not a bot", "captcha")),
+    ("blocked", "is not served to this machine, the site wants proof that you are human: try later, update yt-dlp "
+     "(pip install -U yt-dlp), or download it in a browser and give the file", ("not a bot", "captcha")),
     ("gone", "is not available any more: check the link in a browser",
      ("video unavailable", "has been removed", "no longer available", "not available")))
 
-def explain(url, e):
+# %% ../../nbs/media/11_download.ipynb #dlexpl01
+def explain(url: str, # what was asked for
+            e: BaseException, # what yt-dlp raised
+           ) -> VfrError:
     "The VfrError for whatever yt-dlp raised while it worked on `url`."
-    from yt_dlp.networking.exceptions import HTTPError, TransportError
     from yt_dlp.utils import GeoRestrictedError, UnsupportedError
     causes, low, link = _causes(e), str(e).lower().replace(url.lower(), ""), public_link(url)
-    first = lambda kind: next((c for c in causes if isinstance(c, kind)), None)
-    if any(getattr(c, "errno", None) in (27, 28, 122) for c in causes) or re.search("no space left|file too large|disk quota", low):
-        return VfrError(f"{link} was not downloaded: the disk is full; make room and run it again, it will resume", "disk")
-    if first(GeoRestrictedError): return VfrError(f"{link} is not available in your country", "geo")
-    if first(UnsupportedError) or "no video" in low or "unsupported url" in low or "requested format is not available" in low:
+    came_from = lambda kind: any(isinstance(c, kind) for c in causes)
+    full = "no space left|file too large|disk quota"
+    if any(getattr(c, "errno", None) in (27, 28, 122) for c in causes) or re.search(full, low):
+        return VfrError(f"{link} was not downloaded: the disk is full; make room and run it again, it will resume",
+                        "disk")
+    if came_from(GeoRestrictedError): return VfrError(f"{link} is not available in your country", "geo")
+    no_video = "no video", "unsupported url", "requested format is not available"
+    if came_from(UnsupportedError) or any(w in low for w in no_video):
         return VfrError(f"no video was found at {link}: give the link of one video", "no video")
-    if "no connection adapters" in low or "url scheme" in low or "unknown url type" in low:
+    if any(w in low for w in ("no connection adapters", "url scheme", "unknown url type")):
         return VfrError(f"{link} leads to an address that is not of the web: give the link of one video", "url")
     for kind, sentence, words in _phrases:
         if any(w in low for w in words): return VfrError(f"{link} {sentence}", kind)
-    if http := first(HTTPError):
-        if 300 <= http.status < 400: return VfrError(f"{link} leads from one address to the next and never arrives: check the link in a browser", "http")
-        meaning = {401: ", it needs a login", 403: ", it refuses access",
-                   404: ", there is nothing at this address", 410: ", it is gone"}.get(http.status, "")
-        return VfrError(f"{link}: the server answered {http.status}{meaning}; check the link in a browser", "http")
-    if first(TransportError) or "bytes read" in low or "timed out" in low:
-        return VfrError(f"{link}: the server cannot be reached, or the connection was lost; check the network and run it again, it will resume", "network")
-    if "ffmpeg exited" in low: return VfrError(f"{link}: FFmpeg could not read the stream that the page names; download it in another way and give the file", "ffmpeg")
+    said = without_secrets(str(e).removeprefix("ERROR: "), url)[:300]
+    return _explain_transfer(link, causes, low) or VfrError(f"{link} could not be downloaded: {said}", "other")
+
+def _explain_transfer(link: str, causes: list[BaseException], low: str) -> VfrError | None: # low: what was said
+    "Why the bytes did not come, or None where that is not known."
+    from yt_dlp.networking.exceptions import HTTPError, TransportError
+    if http := next((c for c in causes if isinstance(c, HTTPError)), None): return _explain_answer(link, http.status)
+    if any(isinstance(c, TransportError) for c in causes) or "bytes read" in low or "timed out" in low:
+        return VfrError(f"{link}: the server cannot be reached, or the connection was lost; "
+                        "check the network and run it again, it will resume", "network")
+    if "ffmpeg exited" in low:
+        return VfrError(f"{link}: FFmpeg could not read the stream that the page names; "
+                        "download it in another way and give the file", "ffmpeg")
     if "ffmpeg" in low: return VfrError(f"{link}: picture and sound could not be joined; install ffmpeg", "ffmpeg")
-    return VfrError(f"{link} could not be downloaded: {without_secrets(str(e).removeprefix('ERROR: '), url)[:300]}", "other")
+
+def _explain_answer(link: str, status: int) -> VfrError: # of HTTP
+    if 300 <= status < 400:
+        return VfrError(f"{link} leads from one address to the next and never arrives: check the link in a browser",
+                        "http")
+    meaning = {401: ", it needs a login", 403: ", it refuses access",
+               404: ", there is nothing at this address", 410: ", it is gone"}.get(status, "")
+    return VfrError(f"{link}: the server answered {status}{meaning}; check the link in a browser", "http")
 
 # %% ../../nbs/media/11_download.ipynb #e62834c7
-def _vtt_links(tracks):
+def _vtt_links(tracks: dict | None) -> dict[str, str]:
     "language -> link of its .vtt file."
     return {language: f["url"] for language, formats in (tracks or {}).items() if language != "live_chat"
             for f in reversed(formats or []) if f.get("ext") == "vtt" and is_link(f.get("url", ""))}
 
-def _caption_track(info):
-    "(language, link) of the track in the language that is spoken, written by people if there is one, or None; never a translation."
+def _caption_track(info: dict) -> tuple[str, str] | None: # info: of yt-dlp
+    "(language, link) of the track in the language that is spoken, people's before a machine's; never a translation."
     people, machine = _vtt_links(info.get("subtitles")), _vtt_links(info.get("automatic_captions"))
     heard = [name for name in machine if name.endswith("-orig")]
     spoken = info.get("language") or (heard[0].removesuffix("-orig") if heard else None)
@@ -156,11 +187,15 @@ def _caption_track(info):
         name = "en" if "en" in people else next(iter(people), None)
         return name and (name, people[name])
     family = lambda name: name.lower().split("-")[0]   # en-GB and en are one language
-    nearest = lambda names: min((n for n in names if family(n) == family(spoken)), key=lambda n: n.removesuffix("-orig") != spoken, default=None)
+    def nearest(names):
+        same = (n for n in names if family(n) == family(spoken))
+        return min(same, key=lambda n: n.removesuffix("-orig") != spoken, default=None)
     if name := nearest(people): return name, people[name]
-    if name := nearest(heard) or next(iter(heard), None) or (spoken if spoken in machine else None): return name.removesuffix("-orig"), machine[name]
+    name = nearest(heard) or next(iter(heard), None) or (spoken if spoken in machine else None)
+    if name: return name.removesuffix("-orig"), machine[name]
 
-def _fetch_captions(ydl, info, target):
+def _fetch_captions(ydl, info: dict, target: Path) -> str | None:
+    "Write the captions of a page to `target`; their language, or None."
     try:
         language, url = _caption_track(info)
         data = ydl.urlopen(url).read()
@@ -182,21 +217,27 @@ class _Worker:
 
     def __init__(self):
         import subprocess, psutil
-        code = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from vfr_lib.media.download import work_apart; work_apart()"
-        self._process = subprocess.Popen([sys.executable, "-c", code, json.dumps(sys.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | {"MALLOC_ARENA_MAX": "2"})
+        code = ("import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+                "from vfr_lib.media.download import work_apart; work_apart()")
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code, json.dumps(sys.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | {"MALLOC_ARENA_MAX": "2"})
         self._seen, self._rest = psutil.Process(self._process.pid), b""
 
     @classmethod
-    def take(cls, job):
+    def take(cls, job: dict) -> "_Worker":
         "One that has been given `job`."
         while True:
             with cls.guard: worker = cls.idle.pop() if cls.idle else None
             fresh, worker = worker is None, worker or cls()
-            try: worker._process.stdin.write(json.dumps(job).encode() + b"\n"); worker._process.stdin.flush(); return worker
+            try:
+                worker._process.stdin.write(json.dumps(job).encode() + b"\n")
+                worker._process.stdin.flush()
+                return worker
             except OSError:   # it had just gone home
                 worker.end()
-                if fresh: raise VfrError("Python cannot start another process: end some programs and run it again", "disk") from None
+                no = "Python cannot start another process: end some programs and run it again"
+                if fresh: raise VfrError(no, "disk") from None
 
     def rest(self):
         "Let it wait for the next job."
@@ -204,14 +245,14 @@ class _Worker:
             if not self.idle and self._process.poll() is None: self.idle.append(self); return
         self.end()
 
-    def hear(self):
+    def hear(self) -> list[dict] | None:
         "What it said within 50 milliseconds; None once it has ended."
         if not select.select([self._process.stdout], [], [], 0.05)[0]: return []
         data = os.read(self._process.stdout.fileno(), 1 << 16)
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [json.loads(line) for line in lines] if data else None
 
-    def memory(self):
+    def memory(self) -> int:
         "Bytes that it has in memory."
         import psutil
         try: return self._seen.memory_info().rss
@@ -227,15 +268,21 @@ class _Worker:
             except OSError: pass
 
 # %% ../../nbs/media/11_download.ipynb #82e9002d
-def _apart(job, stop, progress=None, grown=lambda: 0):
-    "What `job` gives in a process of its own; VfrError when it is stopped, or must be. `grown()` is the number of bytes on disk."
+def _apart(job: dict, # `task` and what the task takes
+           stop: threading.Event,
+           progress: Callable | None = None, # called with what the process says of bytes
+           grown: Callable[[], int] = lambda: 0, # how many bytes are on disk
+          ):
+    "What `job` gives in a process of its own; VfrError when it is stopped, or must be."
     link = public_link(job["url"])
     worker, size = _Worker.take(job), 0
     last = time.monotonic() + 60   # a busy machine may need as long to start a process
     try:
         while True:
             heard = worker.hear()
-            if heard is None: raise VfrError(f"{link} could not be downloaded: the process that did it has ended; run it again", "other")
+            if heard is None:
+                raise VfrError(f"{link} could not be downloaded: the process that did it has ended; run it again",
+                               "other")
             for outcome in heard:
                 last = time.monotonic()
                 if "value" in outcome or "error" in outcome:
@@ -244,14 +291,22 @@ def _apart(job, stop, progress=None, grown=lambda: 0):
                     if "error" in outcome: raise VfrError(*outcome["error"])
                     return outcome["value"]
                 if progress and "bytes" in outcome: progress(outcome)
-            if stop.is_set(): raise VfrError(f"{link}: cancelled; run it again to resume", "cancelled")
-            if worker.memory() > MEMORY: raise VfrError(f"a page of {link} does not fit in {MEMORY >> 20} MiB of memory: give the link of one video", "size")
             if (n := grown()) > size: size, last = n, time.monotonic()
-            if time.monotonic() - last > PATIENCE:
-                raise VfrError(f"{link}: nothing arrived for {PATIENCE:.0f} seconds; check the link in a browser, or run it again later", "network")
+            _check_patience(link, stop, worker.memory(), time.monotonic() - last)
     finally:
         if worker: worker.end()
 
+def _check_patience(link: str, stop: threading.Event, memory: int, silent: float): # bytes, seconds
+    "VfrError where a process has to be ended."
+    if stop.is_set(): raise VfrError(f"{link}: cancelled; run it again to resume", "cancelled")
+    if memory > MEMORY:
+        raise VfrError(f"a page of {link} does not fit in {MEMORY >> 20} MiB of memory: give the link of one video",
+                       "size")
+    if silent > PATIENCE:
+        raise VfrError(f"{link}: nothing arrived for {PATIENCE:.0f} seconds; "
+                       "check the link in a browser, or run it again later", "network")
+
+# %% ../../nbs/media/11_download.ipynb #dlapart1
 def work_apart():
     "Run in a process of its own: jobs come in and what happens goes out, each as a line of JSON."
     import queue
@@ -273,33 +328,62 @@ def work_apart():
             e = explain(job["url"], e)
             tell(error=[str(e), e.kind])
 
-# %% ../../nbs/media/11_download.ipynb #916d3c70
-def _number(text):
+# %% ../../nbs/media/11_download.ipynb #dlbound1
+def _number(text: str | None) -> int | None:
     "A header's number, or None where it is none."
     return int(text) if re.fullmatch(r"\d{1,18}", str(text or "").strip()) else None
 
-def _described(response):
+def _bounded(response, link: str):
+    "The response, which gives up beyond the size of any honest page."
+    raw = response.read
+    def read(amount=None):
+        if amount is not None and amount >= 0: return raw(amount)
+        parts, size = [], 0
+        while part := raw(1 << 16):
+            size += len(part)
+            parts.append(part)
+            if size > PAGE:
+                response.close()
+                raise VfrError(f"a page of {link} is larger than {PAGE >> 20} MiB: give the link of one video", "size")
+        return b"".join(parts)
+    response.read = read
+    length = response.headers.get("Content-Length")
+    if length is not None and _number(length) is None: del response.headers["Content-Length"]
+    return response
+
+# %% ../../nbs/media/11_download.ipynb #916d3c70
+def _described(response) -> dict:
     "What a server says of the file: {etag, modified, size}."
     whole = re.search(r"/(\d+)\s*$", response.headers.get("Content-Range") or "")
     size = whole and int(whole[1]) if response.status == 206 else _number(response.headers.get("Content-Length"))
     return dict(etag=response.headers.get("ETag"), modified=response.headers.get("Last-Modified"), size=size)
 
-def _note(part): return part.with_name(part.name + ".json")
+def _note(part: Path) -> Path: return part.with_name(part.name + ".json")
 
-def _noted(part):
+def _noted(part: Path) -> dict:
     "What the server said when the first bytes of a `.part` came."
     try: found = json.loads(_note(part).read_text())
     except (OSError, ValueError): return {}
     return found if isinstance(found, dict) else {}
 
-def _strong(etag): return isinstance(etag, str) and etag.startswith('"')
+def _strong(etag) -> bool: return isinstance(etag, str) and etag.startswith('"')
 
-def _still_same(send, request, part, start, note, response, fresh):
+def _starts_at(request) -> int: # the byte from which the rest is asked for; 0 for the whole
+    return int(m[1]) if (m := re.match(r"bytes=(\d+)-", request.headers.get("Range") or "")) else 0
+
+# %% ../../nbs/media/11_download.ipynb #dlsame01
+def _still_same(send: Callable, request, part: Path, note: dict, response,
+                fresh: bool) -> bool: # whether its first bytes came in this run
     "Whether the rest that the server offers belongs to the bytes in `part`."
-    now = _described(response)
+    now, start = _described(response), _starts_at(request)
     if not re.match(rf"bytes {start}-", response.headers.get("Content-Range") or ""): return False
     if any(note.get(k) and now[k] and note[k] != now[k] for k in now): return False
-    if now["etag"] and now["etag"] == note.get("etag") and (_strong(now["etag"]) or fresh) or fresh and now["modified"] and now["modified"] == note.get("modified"): return True
+    same = lambda what: now[what] and now[what] == note.get(what)
+    if same("etag") and (_strong(now["etag"]) or fresh) or fresh and same("modified"): return True
+    return _same_pieces(send, request, part, start)
+
+def _same_pieces(send: Callable, request, part: Path, start: int) -> bool:
+    "Whether four pieces of what is there already are what the server has."
     piece = min(start, 1 << 14)
     for a in sorted({0, start // 3, 2 * start // 3, start - piece}):
         probe = request.copy()
@@ -309,24 +393,18 @@ def _still_same(send, request, part, start, note, response, fresh):
             if answer.status != 206 or answer.read(piece) != f.read(min(piece, start - a)): return False
     return True
 
-def _bounded(response, link):
-    "The response, which gives up beyond the size of any honest page."
-    raw = response.read
-    def read(amount=None):
-        if amount is not None and amount >= 0: return raw(amount)
-        parts, size = [], 0
-        while part := raw(1 << 16):
-            size += len(part)
-            parts.append(part)
-            if size > PAGE: response.close(); raise VfrError(f"a page of {link} is larger than {PAGE >> 20} MiB: give the link of one video", "size")
-        return b"".join(parts)
-    response.read = read
-    if "Content-Length" in response.headers and _number(response.headers["Content-Length"]) is None: del response.headers["Content-Length"]
-    return response
-
 # %% ../../nbs/media/11_download.ipynb #bebba870
-def _site(options, link, tell):
-    "A `YoutubeDL` of which every request goes through one door; `link` is what its messages call the page."
+def _of_the_web(link: str, address: str):
+    "VfrError where an address is no web address."
+    scheme = urlsplit(address).scheme.lower()
+    if scheme not in ("http", "https", "data"):
+        raise VfrError(f"{link} leads to an address that is not of the web ({scheme or 'none'}:): "
+                       "give the link of one video", "url")
+
+def _site(options: dict, # of yt-dlp
+          link: str, # what messages call the page
+          tell: Callable): # called with signs of life
+    "A `YoutubeDL` of which every request goes through one door."
     import yt_dlp
     from yt_dlp.downloader.fragment import FragmentFD
     from yt_dlp.downloader.http import HttpFD
@@ -340,39 +418,41 @@ def _site(options, link, tell):
 
         def urlopen(self, request):
             request, send = Request(request) if isinstance(request, str) else request, super().urlopen
-            scheme = urlsplit(request.url).scheme.lower()
-            if scheme not in ("http", "https", "data"): raise VfrError(f"{link} leads to an address that is not of the web ({scheme or 'none'}:): give the link of one video", "url")
+            _of_the_web(link, request.url)
             tell(alive=True)
             self.asked += self.part is None
-            if self.asked > PAGES: raise VfrError(f"{link} leads from page to page, more than {PAGES}: give the link of one video", "no video")
+            if self.asked > PAGES:
+                raise VfrError(f"{link} leads from page to page, more than {PAGES}: give the link of one video",
+                               "no video")
             part = self.part if self.part and "-Frag" not in self.part.name else None
-            start = int(m[1]) if (m := re.match(r"bytes=(\d+)-", request.headers.get("Range") or "")) else 0
-            note = _noted(part) if part and start else {}
+            note = _noted(part) if part and _starts_at(request) else {}
             if _strong(note.get("etag")): request.headers["If-Range"] = note["etag"]
-            try: response = send(request)
-            except HTTPError as e:
-                if not (e.status == 416 and part and start): _bounded(e.response, link); raise
-                response = None
-            if part and start and (response is None or response.status != 206 or not _still_same(send, request, part, start, note, response, part in self.begun)):
-                if response is None or response.status == 206: response = self._anew(send, request, response)
-                note = {}
-            if urlsplit(response.url).scheme.lower() not in ("http", "https", "data"): raise VfrError(f"{link} leads to an address that is not of the web", "url")
+            response, note = self._answer(send, request, part, note)
+            _of_the_web(link, response.url)
             if part and (_described(response)["size"] or 0) > self.most: raise _too_large(link, self.most)
             if part and not note: _note(part).write_text(json.dumps(_described(response))); self.begun.add(part)
             return _bounded(response, link)
 
-        def _anew(self, send, request, response):
-            "The whole file, in answer to a wish for its rest."
+        def _answer(self, send, request, part, note):
+            "(response, note): the whole file and no note where the rest that is offered is not that of `part`."
+            try: response = send(request)
+            except HTTPError as e:
+                if not (e.status == 416 and part and _starts_at(request)): _bounded(e.response, link); raise
+                response = None   # there is nothing behind the bytes that are here
+            if not (part and _starts_at(request)): return response, note
+            rest = response is not None and response.status == 206
+            if rest and _still_same(send, request, part, note, response, part in self.begun): return response, note
+            if response is not None and not rest: return response, {}   # it is the whole file
             if response is not None: response.close()
             for name in ("Range", "If-Range"): request.headers.pop(name, None)
-            return send(request)
+            return send(request), {}
 
     if not hasattr(HttpFD, "vfr_whole"): _guard_parts(HttpFD, FragmentFD)
     return Site(options)
 
 # %% ../../nbs/media/11_download.ipynb #f55f22f4
-def _guard_parts(HttpFD, FragmentFD):
-    "Let yt-dlp's downloaders say which file they write; a stream in pieces is never resumed, for nobody knows what its pieces were."
+def _guard_parts(HttpFD: type, FragmentFD: type):
+    "Let yt-dlp's downloaders say which file they write. A stream in pieces is not resumed: who knows what they were?"
     http, pieces = HttpFD.real_download, FragmentFD._prepare_frag_download
     def whole(self, filename, info):
         part = Path(self.temp_name(filename))
@@ -388,7 +468,7 @@ def _guard_parts(HttpFD, FragmentFD):
             raise VfrError(f"{public_link(info['url'])} changed while it came: run it again", "network")
         return done
     def anew(self, ctx):
-        for old in (self.temp_name(ctx["filename"]), self.ytdl_filename(ctx["filename"])): Path(old).unlink(missing_ok=True)
+        for name in (self.temp_name, self.ytdl_filename): Path(name(ctx["filename"])).unlink(missing_ok=True)
         return pieces(self, ctx)
     HttpFD.real_download, FragmentFD._prepare_frag_download, HttpFD.vfr_whole = whole, anew, True
 
@@ -397,43 +477,58 @@ class _Quiet:
     def debug(self, message): pass
     info = warning = error = debug
 
-def ffmpeg():
+def ffmpeg() -> str:
     "Path of the system's ffmpeg, or of the one that imageio-ffmpeg carries."
     if found := shutil.which("ffmpeg"): return found
     import imageio_ffmpeg
     return imageio_ffmpeg.get_ffmpeg_exe()
 
-def _manners(pick):
+def _manners(pick: Callable) -> dict: # pick: yt-dlp's `match_filter`
+    "Options of yt-dlp for every page: quiet, patient, no files of this computer."
     pause = lambda n: min(2 ** n, 5)   # seconds until the next attempt
-    return dict(quiet=True, no_warnings=True, noprogress=True, color="never", cachedir=False, logger=_Quiet(), noplaylist=True,
-                match_filter=pick, retry_sleep_functions=dict.fromkeys(("http", "fragment", "extractor"), pause),
-                socket_timeout=15, retries=3, fragment_retries=3, extractor_retries=1, skip_unavailable_fragments=False, enable_file_urls=False,
+    return dict(quiet=True, no_warnings=True, noprogress=True, color="never", cachedir=False, logger=_Quiet(),
+                noplaylist=True, match_filter=pick,
+                retry_sleep_functions=dict.fromkeys(("http", "fragment", "extractor"), pause),
+                socket_timeout=15, retries=3, fragment_retries=3, extractor_retries=1,
+                skip_unavailable_fragments=False, enable_file_urls=False,
                 external_downloader_args={"ffmpeg_i": ["-protocol_whitelist", "http,https,tls,tcp,crypto,httpproxy"]})
 
-def _options(folder, height, hook, pick):
+def _options(folder: Path, height: int, hook: Callable, pick: Callable) -> dict: # hook: called with its progress
+    "Options of yt-dlp for a download."
     return dict(_manners(pick), paths={"home": str(folder)}, outtmpl={"default": "video.%(ext)s"}, playlist_items="1",
                 format=(f"bv*[height<={height}][vcodec^=avc1]+ba[ext=m4a]/b[height<={height}][vcodec^=avc1]/"
                         f"bv*[height<={height}]+ba/b[height<={height}]/b/bv*"),
                 merge_output_format="mp4", ffmpeg_location=ffmpeg(), progress_hooks=[hook])
 
 # %% ../../nbs/media/11_download.ipynb #19d1c58a
-def download(url, # http or https link to a page with a video, or to a video file
-             folder=None, # where downloads are kept; None takes the cache folder
-             progress=None, # called with {bytes, total, speed, eta, received, seconds}: of the file; `received` bytes came in `seconds` just now
-             stop=None, # a threading.Event; once set, the call ends within a second with a VfrError of kind `cancelled`
-             height=480, # lines of the picture, at most
-             max_bytes=4 << 30): # give up beyond this size
-    "The `Video` behind a link, from the folder if it is there already; VfrError in one line if it cannot be had."
+def download(url: str, # http or https link to a page with a video, or to a video file
+             folder: str | Path | None = None, # where downloads are kept; None takes the cache folder
+             progress: Callable | None = None, # called with {bytes, total, speed, eta, received, seconds}, see below
+             stop: threading.Event | None = None, # once set, it ends within a second: VfrError of kind `cancelled`
+             height: int = 480, # lines of the picture, at most
+             max_bytes: int = 4 << 30, # give up beyond this size
+            ) -> Video:
+    """The `Video` behind a link, from the folder if it is there already; VfrError in one line if it cannot be had.
+
+    `progress` hears of the file how many `bytes` of the `total` are here, and that `received` bytes came in `seconds`
+    just now."""
     given, url, stop = url, as_link(url), stop or threading.Event()
-    if not url: raise VfrError(f"{public_link(given)!r} is not a web address: only http and https links can be downloaded", "url")
+    if not url:
+        raise VfrError(f"{public_link(given)!r} is not a web address: only http and https links can be downloaded",
+                       "url")
     root = Path(folder or cache_folder("videos"))
     home = root / _folder_name(url, height)
     if found := _read(home) or _by_public_link(root, url, height): return found
-    if "***" in url: raise VfrError(f"{url} has lost its secret parts, and its file is not here any more: give the whole link", "url")
+    if "***" in url:
+        raise VfrError(f"{url} has lost its secret parts, and its file is not here any more: give the whole link",
+                       "url")
     try: home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as e: raise VfrError(f"cannot write to {home} ({e.strerror}): set VFR_CACHE to a folder that can be written", "disk") from None
+    except OSError as e:
+        raise VfrError(f"cannot write to {home} ({e.strerror}): set VFR_CACHE to a folder that can be written",
+                       "disk") from None
     try:
-        _apart(dict(task="fetch", url=url, home=str(home), height=height, max_bytes=max_bytes), stop, progress, lambda: _grown(home, url, max_bytes))
+        job = dict(task="fetch", url=url, home=str(home), height=height, max_bytes=max_bytes)
+        _apart(job, stop, progress, lambda: _grown(home, url, max_bytes))
         if found := _read(home): return found
         raise VfrError(f"{public_link(url)}: what came was removed at once; run it again", "other")
     except VfrError as e:
@@ -441,9 +536,10 @@ def download(url, # http or https link to a page with a video, or to a video fil
         raise
     except BaseException: _tidy(home); raise
 
-def _folder_name(link, height): return hashlib.sha256(f"{link} {height}".encode()).hexdigest()[:16]
+# %% ../../nbs/media/11_download.ipynb #dlfold01
+def _folder_name(link: str, height: int) -> str: return hashlib.sha256(f"{link} {height}".encode()).hexdigest()[:16]
 
-def _grown(home, url, max_bytes):
+def _grown(home: Path, url: str, max_bytes: int) -> int:
     "Bytes in a folder; VfrError where one file has more than `max_bytes`."
     sizes = [0]
     with suppress(OSError):
@@ -452,10 +548,11 @@ def _grown(home, url, max_bytes):
     if max(sizes) > max_bytes: raise _too_large(public_link(url), max_bytes)
     return sum(sizes)
 
-def _too_large(link, max_bytes): return VfrError(f"{link} is larger than {max_bytes >> 20} MiB: download it yourself and give the file", "size")
+def _too_large(link: str, max_bytes: int) -> VfrError:
+    return VfrError(f"{link} is larger than {max_bytes >> 20} MiB: download it yourself and give the file", "size")
 
-def _tidy(home, all=False):
-    "Remove what a download left that nobody will go on with: everything, or an empty folder; not while another process writes there."
+def _tidy(home: Path, all: bool = False):
+    "Remove what nobody will go on with: everything, or an empty folder; not while another process writes there."
     with suppress(OSError, Timeout), turn_of(home, 0):
         if (home / "video.json").is_file(): return
         if all:
@@ -463,19 +560,23 @@ def _tidy(home, all=False):
         if not any(home.iterdir()): home.rmdir()
 
 # %% ../../nbs/media/11_download.ipynb #5f96a302
-def _inside(home, name):
+def _inside(home: Path, name) -> Path | None: # name: whatever stands there
     "The file that a bare name means in a folder, or None."
     if not isinstance(name, str) or name in ("", ".", "..") or re.search(r"[/\\\x00]", name): return None
     path = home / name
     return path if path.is_file() and path.resolve().parent == home.resolve() else None
 
-def _spans(given, **kinds):
-    "The entries of a list that have these fields, each of its type or None."
-    fits = lambda value, kind: value is None or isinstance(value, kind) and not isinstance(value, bool) and value == value
-    return [{k: d.get(k) for k in kinds} for d in given if isinstance(d, dict) and all(fits(d.get(k), kind) for k, kind in kinds.items())] if isinstance(given, list) else []
+def _of_type(value, kind) -> bool: # None counts, NaN does not
+    return value is None or isinstance(value, kind) and not isinstance(value, bool) and value == value
 
-def _said(home):
-    "What the `video.json` in a folder says, a dict; {} where there is none."
+def _spans(given, **kinds) -> list[dict]: # type of each field
+    "The entries of a list that have these fields, each of its type or None."
+    if not isinstance(given, list): return []
+    fits = lambda d: isinstance(d, dict) and all(_of_type(d.get(k), kind) for k, kind in kinds.items())
+    return [{k: d.get(k) for k in kinds} for d in given if fits(d)]
+
+def _page_note(home: Path) -> dict:
+    "What the `video.json` in a folder says; {} where there is none."
     note = home / "video.json"
     try:
         if note.is_symlink() or note.stat().st_size > PAGE: return {}
@@ -483,32 +584,36 @@ def _said(home):
     except (OSError, ValueError, RecursionError): return {}
     return found if isinstance(found, dict) else {}
 
-def _read(home):
-    "The complete `Video` in a folder, or None."
-    outcome, number = _said(home), (int, float)
-    path, captions = _inside(home, outcome.get("path")), _inside(home, outcome.get("captions"))
-    text = lambda name: outcome[name] if isinstance(outcome.get(name), str) else None
+# %% ../../nbs/media/11_download.ipynb #dlread01
+def _read(home: Path) -> Video | None:
+    "The complete `Video` in a folder."
+    note, number = _page_note(home), (int, float)
+    path, captions = _inside(home, note.get("path")), _inside(home, note.get("captions"))
+    text = lambda name: note[name] if isinstance(note.get(name), str) else None
     if path is None or not text("url"): return None
     if os.name == "posix" and (home / "video.json").stat().st_mode & 0o077:   # it holds the whole link
         with suppress(OSError): (home / "video.json").chmod(0o600)
-    seconds = outcome.get("duration")
-    seconds = seconds if isinstance(seconds, number) and not isinstance(seconds, bool) and 0 <= seconds < 1e9 else None
-    return Video(str(path), public_link(text("url")), text("title"), seconds, _spans(outcome.get("chapters"), title=str, start_time=number, end_time=number),
-                 captions and str(captions), text("language"), _spans(outcome.get("heatmap"), start_time=number, end_time=number, value=number))
+    seconds = note.get("duration")
+    if not isinstance(seconds, number) or isinstance(seconds, bool) or not 0 <= seconds < 1e9: seconds = None
+    chapters = _spans(note.get("chapters"), title=str, start_time=number, end_time=number)
+    heatmap = _spans(note.get("heatmap"), start_time=number, end_time=number, value=number)
+    return Video(str(path), public_link(text("url")), text("title"), seconds, chapters, captions and str(captions),
+                 text("language"), heatmap)
 
-def _by_public_link(root, link, height):
-    "The download whose link looks like `link` without its secrets, if there is just one, or None."
+def _by_public_link(root: Path, link: str, height: int) -> Video | None:
+    "The download whose link looks like `link` without its secrets, if there is just one."
     if public_link(link) != link: return None
     found = []
-    for note in root.glob(f"{'[0-9a-f]' * 16}/video.json"):
-        outcome = _said(note.parent)
-        full = outcome.get("link") or outcome.get("url")
-        if isinstance(full, str) and full != link and public_link(full) == link and note.parent.name == _folder_name(full, height): found.append(_read(note.parent))
+    for file in root.glob(f"{'[0-9a-f]' * 16}/video.json"):
+        note = _page_note(file.parent)
+        full = note.get("link") or note.get("url")
+        hides = isinstance(full, str) and full != link and public_link(full) == link
+        if hides and file.parent.name == _folder_name(full, height): found.append(_read(file.parent))
     found = [v for v in found if v]
     return found[0] if len(found) == 1 else None
 
 # %% ../../nbs/media/11_download.ipynb #8518a58f
-def _fetch(url, home, height, max_bytes, tell):
+def _fetch(url: str, home: str, height: int, max_bytes: int, tell: Callable):
     "Download into a folder, as the one process that does; in a process of its own."
     home = Path(home)
     while True:
@@ -518,130 +623,154 @@ def _fetch(url, home, height, max_bytes, tell):
                 return None if _read(home) else _fetched(url, home, height, max_bytes, tell)
         except Timeout: tell(alive=True)   # another process is at it
 
-def _fetched(url, home, height, max_bytes, tell):
-    from yt_dlp.utils import YoutubeDLError
-    link, before, files = public_link(url), {p.name: p.stat().st_size for p in home.glob("*.part")}, {}   # files: name -> (bytes that came over the network, seconds)
-    def hook(h):
-        done, total = int(h.get("downloaded_bytes") or 0), h.get("total_bytes") or h.get("total_bytes_estimate")
-        if max(done, total or 0) > max_bytes: raise _too_large(link, max_bytes)
-        if (h.get("fragment_count") or 0) > PIECES: raise VfrError(f"{link} comes in more than {PIECES} pieces: download it yourself and give the file", "size")
-        old = before.get(f"{Path(h['filename']).name}.part", 0)
-        files[h["filename"]] = max(0, done - old) if old <= done else done, h.get("elapsed") or 0
-        received, seconds = map(sum, zip(*files.values()))
-        tell(bytes=done, total=total and int(total), speed=h.get("speed"), eta=h.get("eta"), received=received, seconds=seconds)
+def _fetched(url: str, home: Path, height: int, max_bytes: int, tell: Callable):
+    link = public_link(url)
     def pick(info, *, incomplete=False):
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming", "post_live"):
             raise VfrError(f"{link} is a live stream: wait until it has ended", "live")
-    try:
-        with _site(_options(home, height, hook, pick), link, tell) as ydl:
-            ydl.most = max_bytes
-            info = ydl.extract_info(url, download=True) or {}
-            if info.get("_type") == "playlist": info = next((e for e in info.get("entries") or [] if e), {})
-            file = next((Path(d["filepath"]) for d in info.get("requested_downloads") or [] if d.get("filepath")), None)
-            if file is None or not file.is_file():
-                raise VfrError(f"no video was found at {link}: give the link of one video", "no video")
-            language = _fetch_captions(ydl, info, home / "captions.vtt")
+    options = _options(home, height, _progress_of(link, home, max_bytes, tell), pick)
+    with _explained(url), _site(options, link, tell) as ydl:
+        ydl.most = max_bytes
+        info = ydl.extract_info(url, download=True) or {}
+        if info.get("_type") == "playlist": info = next((e for e in info.get("entries") or [] if e), {})
+        file = next((Path(d["filepath"]) for d in info.get("requested_downloads") or [] if d.get("filepath")), None)
+        if file is None or not file.is_file():
+            raise VfrError(f"no video was found at {link}: give the link of one video", "no video")
+        language = _fetch_captions(ydl, info, home / "captions.vtt")
+    _put_note(home, url, file.name, info, language)
+
+@contextmanager
+def _explained(url: str):
+    "What yt-dlp raises, as a VfrError."
+    from yt_dlp.utils import YoutubeDLError
+    try: yield
     except (YoutubeDLError, OSError) as e:
         for c in _causes(e):
             if isinstance(c, VfrError): raise c from None
         raise explain(url, e) from e
-    _put_note(home, url, file.name, info, language)
 
-def _put_note(home, url, name, info, language):
-    "Write the `video.json` that makes a download complete; it holds the whole link, so nobody but its owner may read it."
+# %% ../../nbs/media/11_download.ipynb #dlprog01
+def _progress_of(link: str, home: Path, max_bytes: int, tell: Callable) -> Callable:
+    "A function for yt-dlp that tells how a download is going; VfrError where it becomes too large."
+    before = {p.name: p.stat().st_size for p in home.glob("*.part")}
+    files = {}   # name -> (bytes that came over the network, seconds)
+    def hook(h):
+        done, total = int(h.get("downloaded_bytes") or 0), h.get("total_bytes") or h.get("total_bytes_estimate")
+        if max(done, total or 0) > max_bytes: raise _too_large(link, max_bytes)
+        if (h.get("fragment_count") or 0) > PIECES:
+            raise VfrError(f"{link} comes in more than {PIECES} pieces: download it yourself and give the file", "size")
+        old = before.get(f"{Path(h['filename']).name}.part", 0)
+        files[h["filename"]] = max(0, done - old) if old <= done else done, h.get("elapsed") or 0
+        received, seconds = map(sum, zip(*files.values()))
+        tell(bytes=done, total=total and int(total), speed=h.get("speed"), eta=h.get("eta"), received=received,
+             seconds=seconds)
+    return hook
+
+def _put_note(home: Path, url: str, name: str, info: dict, language: str | None):
+    "Write the `video.json` that makes a download complete; it holds the whole link, so only its owner may read it."
     chapters = [{k: c.get(k) for k in ("title", "start_time", "end_time")} for c in info.get("chapters") or []]
     heat = [{k: h.get(k) for k in ("start_time", "end_time", "value")} for h in info.get("heatmap") or []]
     title = info.get("title") and without_secrets(info["title"], url)
-    video = Video(name, public_link(url), title, info.get("duration"), chapters, language and "captions.vtt", language, heat)
+    captions = language and "captions.vtt"
+    video = Video(name, public_link(url), title, info.get("duration"), chapters, captions, language, heat)
     with write_whole(home / "video.json") as tmp: tmp.write_text(json.dumps(asdict(video) | dict(link=url), indent=1))
     (home / "video.json").chmod(0o600)
 
 # %% ../../nbs/media/11_download.ipynb #02875fd6
-def forget(path): # the file of a download
+def forget(path: str | Path): # the file of a download
     "Delete a download, so that the link is fetched anew next time; anything that is none is left alone."
     home = Path(path).absolute().parent
     if re.fullmatch(r"[0-9a-f]{16}", home.name): remove_inside(home.parent, home)
 
 # %% ../../nbs/media/11_download.ipynb #e3fd4c7e
-def playlist(url, # http or https link of a playlist, a channel, an RSS feed, or a video
-             most=200, # videos, at most; the first of the list
-             stop=None): # a threading.Event; once set, the call ends within a second with a VfrError of kind `cancelled`
-    "(link, title) of the videos behind a link, each once, without downloading any; VfrError in one line if there are none."
+def playlist(url: str, # http or https link of a playlist, a channel, an RSS feed, or a video
+             most: int = 200, # videos, at most; the first of the list
+             stop: threading.Event | None = None, # once set, it ends within a second: VfrError of kind `cancelled`
+            ) -> list[tuple[str, str]]:
+    "(link, title) of the videos behind a link, each once, none downloaded; VfrError in one line if there are none."
     given, url, stop = url, as_link(url), stop or threading.Event()
-    if not url: raise VfrError(f"{public_link(given)!r} is not a web address: only http and https links can be listed", "url")
-    if not (isinstance(most, int) and most > 0): raise VfrError(f"a list of at most {most!r} videos is none: give a whole number above 0")
+    if not url:
+        raise VfrError(f"{public_link(given)!r} is not a web address: only http and https links can be listed", "url")
+    if not (isinstance(most, int) and most > 0):
+        raise VfrError(f"a list of at most {most!r} videos is none: give a whole number above 0")
     return [tuple(row) for row in _apart(dict(task="list", url=url, most=most), stop)]
 
-def _listed(url, most, tell):
-    from yt_dlp.utils import YoutubeDLError
-    options = dict(_manners(lambda info, *, incomplete=False: None), extract_flat="in_playlist", playlist_items=f"1:{most}", ignore_no_formats_error=True)
-    try:
-        with _site(options, public_link(url), tell) as ydl: info = ydl.extract_info(url, download=False) or {}
-    except (YoutubeDLError, OSError) as e:
-        for c in _causes(e):
-            if isinstance(c, VfrError): raise c from None
-        raise explain(url, e) from e
+def _listed(url: str, most: int, tell: Callable) -> list[tuple[str, str]]:
+    options = dict(_manners(lambda info, *, incomplete=False: None), extract_flat="in_playlist",
+                   playlist_items=f"1:{most}", ignore_no_formats_error=True)
+    with _explained(url), _site(options, public_link(url), tell) as ydl:
+        info = ydl.extract_info(url, download=False) or {}
     if info.get("_type") != "playlist": return [(url, _title(info, url))]
     videos = {}   # link -> title
     for entry in _entries(info):
         link = _entry_link(entry, url)
         if link and len(videos) < most: videos.setdefault(link, _title(entry, link))
-    if not videos: raise VfrError(f"there are no videos in the list at {public_link(url)}: check the link in a browser", "no video")
+    if not videos:
+        raise VfrError(f"there are no videos in the list at {public_link(url)}: check the link in a browser",
+                       "no video")
     return list(videos.items())
 
-def _entries(info):
+# %% ../../nbs/media/11_download.ipynb #dlentry1
+def _entries(info: dict) -> Iterator[dict]:
     "The videos of a playlist; a channel is a playlist of playlists."
     for entry in info.get("entries") or []:
         if entry and entry.get("_type") == "playlist": yield from _entries(entry)
         elif entry and entry.get("title") not in ("[Private video]", "[Deleted video]"): yield entry
 
-def _entry_link(entry, page):
-    "The link of one video of a playlist that was found on `page`, or None."
+def _entry_link(entry: dict, page: str) -> str | None:
+    "The link of one video of a playlist that was found on `page`."
     from yt_dlp.utils import unsmuggle_url
     for link in (entry.get("webpage_url"), entry.get("url")):
         link = unsmuggle_url(link or "")[0]
         if is_link(link) and link != page: return link
 
-def _title(info, link):
+def _title(info: dict, link: str) -> str:
     return without_secrets(" ".join(str(info.get("title") or public_link(link)).split()), link)
 
 # %% ../../nbs/media/11_download.ipynb #f70d8ebe
 class PracticeServer:
-    "A small HTTP server on 127.0.0.1 for trying downloads: serves a folder with Range; some paths misbehave on purpose."
-    def __init__(self, folder):
+    "A small HTTP server on 127.0.0.1 for trying downloads: serves a folder with Range, and misbehaves on request."
+    def __init__(self, folder: str | Path): # what it serves; a number as a path is answered with that status
         import http.server
-        outer, self.folder, self.log, self.cut, self.slow = self, Path(folder), [], None, 0
+        self.folder, self.log = Path(folder), []   # (name, Range or None) of every request
+        self.cut, self.slow = None, 0              # the byte at which it breaks off; seconds between pieces of 16 KiB
+        outer = self
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             def log_message(self, *a): pass
             def do_HEAD(self): outer._serve(self, False)
             def do_GET(self): outer._serve(self, True)
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads, self._server.handle_error = True, lambda *a: None   # clients break off on purpose here
+        self._server.daemon_threads, self._server.handle_error = True, lambda *a: None   # clients break off on purpose
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def url(self, name): return f"http://127.0.0.1:{self._server.server_address[1]}/{name}"
+    def url(self, name: str) -> str: return f"http://127.0.0.1:{self._server.server_address[1]}/{name}"
     def close(self): self._server.shutdown(); self._server.server_close()
     def __enter__(self): return self
     def __exit__(self, *e): self.close()
 
-    def _serve(self, h, body):
-        import mimetypes, re, time
+    def _serve(self, h, body: bool):
         name, wanted = h.path.partition("?")[0].strip("/"), h.headers.get("Range")
         if body: self.log.append((name, wanted))
         path = (self.folder / name).resolve()
-        if name.isdigit() or not path.is_file() or not path.is_relative_to(self.folder.resolve()): return h.send_error(int(name) if name.isdigit() else 404)
+        if name.isdigit() or not path.is_file() or not path.is_relative_to(self.folder.resolve()):
+            return h.send_error(int(name) if name.isdigit() else 404)
         data = path.read_bytes()
-        start = int(m[1]) if (m := re.match(r"bytes=(\d+)-", wanted or "")) else 0
+        part = re.match(r"bytes=(\d+)-", wanted or "")
+        start = int(part[1]) if part else 0
         if start >= len(data): return h.send_error(416)
-        h.send_response(206 if m else 200)
-        headers = {"Content-Type": mimetypes.guess_type(name)[0] or "application/octet-stream",
-                   "Content-Length": len(data) - start, "Accept-Ranges": "bytes"}
-        if m: headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        for k, v in headers.items(): h.send_header(k, str(v))
-        h.end_headers()
+        self._send_head(h, path.name, start, len(data), bool(part))
         try:
             for a in range(start, len(data) if body else 0, 1 << 14):
                 if self.cut is not None and a >= self.cut: h.close_connection = True; return h.connection.close()
                 h.wfile.write(data[a:a + (1 << 14)]); time.sleep(self.slow)
         except OSError: pass   # the client went away
+
+    def _send_head(self, h, name: str, start: int, size: int, part: bool):
+        import mimetypes
+        h.send_response(206 if part else 200)
+        headers = {"Content-Type": mimetypes.guess_type(name)[0] or "application/octet-stream",
+                   "Content-Length": size - start, "Accept-Ranges": "bytes"}
+        if part: headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        for k, v in headers.items(): h.send_header(k, str(v))
+        h.end_headers()

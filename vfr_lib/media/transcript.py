@@ -9,6 +9,7 @@ __all__ = ['MOST', 'LONGEST', 'LARGEST', 'Line', 'read_transcript', 'beside', 'S
 # %% ../../nbs/media/13_transcript.ipynb #0b0a6cd0
 import html, io, math, os, re, unicodedata
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,30 +26,39 @@ class Line:
     text: str    # plain text of one line, no markup
 
 # %% ../../nbs/media/13_transcript.ipynb #4f4b5307
-_boms = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_tables = ("cp1252", "cp1255", "cp1251", "cp1250", "iso8859_2", "cp1254", "cp1253", "cp1256", "cp1257", "koi8_r", "cp932", "gb18030", "big5", "cp949",
-           "euc_jp", "cp874", "mac_roman")   # the commoner first
+_boms = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"),
+         (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_tables = ("cp1252", "cp1255", "cp1251", "cp1250", "iso8859_2", "cp1254", "cp1253", "cp1256", "cp1257", "koi8_r",
+           "cp932", "gb18030", "big5", "cp949", "euc_jp", "cp874", "mac_roman")   # the commoner first
 
 _alphabets = ("àâæçéèêëîïôœùûü", "äöüßé", "áéíñóúüïàèòç", "ãõáâàçéêíóôú", "àèéìòù", "åäöéüà", "æøåéöü", "áðéíóúýþæö",
               "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "äáčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîșțşţ", "čćđšž", "çğıöşüâîû",
               "ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž")   # what the languages of Europe have beyond a to z
 
-def _odd(text, table):
-    "How often letters stand where they do not belong: signs and capitals inside words, two scripts in one, letters of two languages."
-    script = lambda c: unicodedata.name(c, "?").split()[0]
-    kind, odd, mixed = unicodedata.category, 0, {"LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI", "HANGUL"}
-    for a, b in zip(" " + text, text + " "):
-        if a < "\x80" and b < "\x80": continue
-        sign = [c for c in (a, b) if c >= "\x80" and (kind(c) in ("So", "Sm", "Sc", "Sk", "No", "Cn", "Co") or c in "†‡‰§¶•ﬁﬂ")]
-        odd += bool(sign and (a.isalpha() or b.isalpha())) or "\x80" <= b < "\xa0" and b != "\x85"
-        odd += a.islower() and b.isupper() or a in "ךםןףץ" and b.isalpha()   # these end a word
-        odd += a.isalpha() and b.isalpha() and script(a) != script(b) and bool({script(a), script(b)} & mixed)
-        odd += kind(b) == "Mn" and not a.isalpha() and kind(a) != "Mn" or "ｦ" <= a <= "ﾟ" and "一" <= b < "\ua000"
-        odd += table == "gb18030" and "ぁ" <= b <= "ヺ"   # Japanese, in a table that is alike
+# %% ../../nbs/media/13_transcript.ipynb #trodd001
+_signs = ("So", "Sm", "Sc", "Sk", "No", "Cn", "Co")   # categories of Unicode
+_scripts = {"LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI", "HANGUL"}   # that no word mixes
+
+def _oddities(text: str, table: str) -> int:
+    "How often letters stand where they do not belong in a text read by a table, and letters of two languages."
+    odd = sum(_odd_pair(a, b, table) for a, b in zip(" " + text, text + " ") if a >= "\x80" or b >= "\x80")
     latin = Counter(c for c in text.lower() if "\x80" < c < "\u0250" and c.isalpha())
     return odd + min(sum(n for c, n in latin.items() if c not in letters) for letters in _alphabets)
 
-def _encoding(data, path=None): # the bytes of a file; its path, to warn where its encoding is a mere guess
+def _odd_pair(a: str, b: str, table: str) -> int:
+    "What is odd about two letters in a row: signs and capitals inside words, two scripts in one."
+    script, kind = lambda c: unicodedata.name(c, "?").split()[0], unicodedata.category
+    sign = [c for c in (a, b) if c >= "\x80" and (kind(c) in _signs or c in "†‡‰§¶•ﬁﬂ")]
+    odd = bool(sign and (a.isalpha() or b.isalpha())) or "\x80" <= b < "\xa0" and b != "\x85"
+    odd += a.islower() and b.isupper() or a in "ךםןףץ" and b.isalpha()   # these end a word
+    odd += a.isalpha() and b.isalpha() and script(a) != script(b) and bool({script(a), script(b)} & _scripts)
+    odd += kind(b) == "Mn" and not a.isalpha() and kind(a) != "Mn" or "ｦ" <= a <= "ﾟ" and "一" <= b < "\ua000"
+    return odd + (table == "gb18030" and "ぁ" <= b <= "ヺ")   # Japanese, in a table that is alike
+
+# %% ../../nbs/media/13_transcript.ipynb #trenc001
+def _encoding(data: bytes, # of a file
+              path: str | Path | None = None, # the file, to warn where its encoding is a mere guess
+             ) -> str:
     "The name of the encoding in which these bytes read as text."
     for mark, name in _boms:
         if data.startswith(mark): return name
@@ -56,37 +66,44 @@ def _encoding(data, path=None): # the bytes of a file; its path, to warn where i
     if 5 * (even + odd) > len(data[:2000]): return "utf-16-be" if even > odd else "utf-16-le"
     if b"\x1b$B" in data or b"\x1b$@" in data: return "iso2022_jp"
     text = data.decode("utf-8", "replace")
-    if 3 * text.count("\ufffd") <= len(data) - len(text): return "utf-8"   # a few damaged letters among many good ones
+    damaged = text.count("\ufffd")
+    if 3 * damaged <= len(data) - len(text): return "utf-8"   # a few damaged letters among many good ones
+    return _guessed_table(data, path)
+
+def _guessed_table(data: bytes, path: str | Path | None) -> str:
+    "The table of old that fits the language best, of those that fit alike the one with the fewest oddities."
     from charset_normalizer import from_bytes
-    high = ((line, re.search(rb"[\x80-\xff]", line)) for line in data[:1 << 20].splitlines())   # the other lines read the same in every table
-    sample = b"\n".join(line[max(0, m.start() - 500):m.start() + 500] for line, m in high if m)[:20_000]
-    found = list(from_bytes(sample, cp_isolation=list(_tables), threshold=0.4))
+    lines = ((line, re.search(rb"[\x80-\xff]", line)) for line in data[:1 << 20].splitlines())
+    telling = [line[max(0, m.start() - 500):m.start() + 500] for line, m in lines if m]   # others read the same in all
+    found = list(from_bytes(b"\n".join(telling)[:20_000], cp_isolation=list(_tables), threshold=0.4))
     best = max((m.coherence for m in found), default=0)   # how well it fits a language
     likely = [m for m in found if (best < 0.3 or m.coherence > best - 0.05) and m.chaos < found[0].chaos + 0.1]
     names = {name: str(m) for m in likely for name in m.could_be_from_charset if name in _tables}
-    table = min(names, key=lambda name: (_odd(names[name], name), _tables.index(name)), default="cp1252")
+    table = min(names, key=lambda name: (_oddities(names[name], name), _tables.index(name)), default="cp1252")
     if path and best < 0.3 and len(set(names.values())) != 1:
-        warn(f"{path} does not say how its letters are written, they are read as {table}: if they are wrong, save it as UTF-8")
+        warn(f"{path} does not say how its letters are written, they are read as {table}: "
+             "if they are wrong, save it as UTF-8")
     return table
 
 # %% ../../nbs/media/13_transcript.ipynb #985d8995
 _time = r"(-?)\s?(?:(\d{1,6})\s?:\s?)?(\d{1,6})\s?:\s?(\d{1,6})(?:\s?[.,]\s?(\d{1,9}))?"
+_two_times = re.compile(rf"\s{{0,20}}{_time}\s{{0,20}}-{{1,3}}\s?>\s{{0,20}}{_time}")
 MOST = 300_000   # cues that are read of one caption file or track: one a second for three days
 
-def _each(text): return (line.rstrip("\n") for line in io.StringIO(text))   # a list of them may be larger than the memory
+def _text_lines(text: str) -> Iterator[str]:   # a list of them may be larger than the memory
+    return (line.rstrip("\n") for line in io.StringIO(text))
 
-_times = re.compile(rf"\s{{0,20}}{_time}\s{{0,20}}-{{1,3}}\s?>\s{{0,20}}{_time}")
-
-def _seconds(minus, h, m, s, part):
+def _seconds(minus: str, h: str | None, m: str, s: str, part: str | None) -> float:
     "Seconds of a written time; 0 where it is negative."
     return 0.0 if minus else ((int(h or 0) * 60 + int(m)) * 60 + int(s)) + int((part or "0").ljust(9, "0")) / 10 ** 9
 
-def _arrow_cues(text):
+# %% ../../nbs/media/13_transcript.ipynb #trarrow1
+def _arrow_cues(text: str) -> tuple[list, int]:
     "[(start, end, text)] of what .srt and .vtt files hold, and how many cues could not be read."
     vtt, cues, words, lost = text.lstrip().startswith("WEBVTT"), [], [], 0
-    for line in _each(text):
+    for line in _text_lines(text):
         arrow = "->" in line
-        m = arrow and _times.match(line[:200])
+        m = arrow and _two_times.match(line[:200])
         if m or (arrow and "-->" in line and re.search(r"\d\s?[:.]\s?\w", line[:200])):
             if words and words[-1][:20].strip().isdigit(): words.pop()   # the number of this cue
             if len(cues) >= MOST: break
@@ -98,7 +115,7 @@ def _arrow_cues(text):
     return [(start, end, "\n".join(words)) for start, end, words in cues], lost
 
 # %% ../../nbs/media/13_transcript.ipynb #82a0567d
-def _ass_text(text):
+def _ass_text(text: str) -> str:
     "The words of an .ass cue."
     out, drawing = [], False
     for part in re.split(r"(\{[^{}]*\})", text):
@@ -107,47 +124,53 @@ def _ass_text(text):
         elif not drawing: out.append(part)
     return re.sub(r"\\[Nnh]", " ", "".join(out))
 
-_fields = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")   # where a file does not say
+# %% ../../nbs/media/13_transcript.ipynb #trasscue
+_fields = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")   # by default
 
-def _ass_cues(text):
+def _ass_cues(text: str) -> tuple[list, int]:
     "[(start, end, text)] of what .ass and .ssa files hold, and how many cues could not be read."
     cues, lost, names = [], 0, _fields
-    for line in _each(text):
+    for line in _text_lines(text):
         if len(cues) >= MOST: break
         what, _, rest = line.partition(":")
-        if what == "Format" and {"start", "end", "text"} <= {*(given := [n.strip().lower() for n in rest[:1000].split(",")])}: names = given
+        if what == "Format":
+            given = [n.strip().lower() for n in rest[:1000].split(",")]
+            if {"start", "end", "text"} <= {*given}: names = given
         if what != "Dialogue": continue
         words = dict(zip(names, rest.split(",", len(names) - 1)))
         start, end = (re.fullmatch(_time, words.get(n, "").strip()) for n in ("start", "end"))
-        if start and end and "text" in words: cues.append((_seconds(*start.groups()), _seconds(*end.groups()), _ass_text(words["text"])))
+        if start and end and "text" in words:
+            cues.append((_seconds(*start.groups()), _seconds(*end.groups()), _ass_text(words["text"])))
         else: lost += 1
     return cues, lost
 
 # %% ../../nbs/media/13_transcript.ipynb #c9c54536
 _marks = re.compile(r"</?(?:[ibusvc]|lang|ruby|rt|font)(?:[\s.][^<>]*)?/?>|<[\d:.]+>|\{\\[^{}]*\}", re.I)
-_control = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb"
-                      "\ud800-\udfff\U000e0000-\U000e007f]")
+_control = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff"
+                      "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]")
 LONGEST = 10_000   # characters that are read of one cue
 
-def _plain(text):
+def _plain(text: str) -> str:
     "The text of a cue on one line, without markup and control characters."
     text = _marks.sub("", re.sub(r"(?i:<br ?/?>)|\\N", " ", text[:LONGEST]))
     if "&" in text: text = re.sub(r"&#?\w{1,32};", lambda m: html.unescape(m[0]), text)
     return " ".join(_control.sub("", text).split())
 
 # %% ../../nbs/media/13_transcript.ipynb #33222ab4
-def _lines(cues):
+def _lines(cues: list) -> list[Line]:
     "The `Line`s of cues (start, end, text) in order of time."
-    cues = sorted(((start, max(start, end), text) for start, end, text in cues if _sane(start, end)), key=lambda cue: cue[:2])
-    if _rolls(cues): return _once(_unrolled(cues))
-    return _once(_typed([Line(start, end, words) for start, end, text in cues if (words := _plain(text))]))
+    cues = sorted(((start, max(start, end), text) for start, end, text in cues if _sane(start, end)),
+                  key=lambda cue: cue[:2])
+    if _rolls(cues): return _said_once(_unrolled(cues))
+    return _said_once(_typed([Line(start, end, words) for start, end, text in cues if (words := _plain(text))]))
 
-def _sane(*times): return all(math.isfinite(t) and t < 1e9 for t in times)   # thirty years
+def _sane(*times: float) -> bool: return all(math.isfinite(t) and t < 1e9 for t in times)   # thirty years
 
-def _rows(text): return [row for part in text[:LONGEST].split("\n") if (row := _plain(part))]
+def _rows(text: str) -> list[str]: return [row for part in text[:LONGEST].split("\n") if (row := _plain(part))]
 
-def _rolls(cues):
-    "Whether these are automatic captions: with times of single words, flashes that only repeat, or rows that move up."
+# %% ../../nbs/media/13_transcript.ipynb #trrolls1
+def _rolls(cues: list) -> bool:
+    "Whether these are automatic captions: times of single words, flashes that only repeat, or rows that move up."
     near = again = until = 0
     shown = [""]
     for start, end, text in cues:
@@ -160,36 +183,38 @@ def _rolls(cues):
         shown, until = rows, end
     return again > 1 and 2 * again >= near
 
-def _unrolled(cues):
-    "Automatic captions roll: each cue repeats what the one before it said and adds a few words. Only the new words are kept."
+def _unrolled(cues: list) -> list[Line]:
+    "Each automatic caption repeats what the one before it said and adds a few words: only the new words."
     out, shown, last, until = [], [], "", -1.0
     for start, end, text in cues:
         if not (rows := _rows(text)): continue
-        words = " ".join(rows)
-        before = (*(" ".join(shown[-n:]) for n in range(min(4, len(shown)), 0, -1)), last) if start - until < 0.5 else ()
+        words, before = " ".join(rows), ()
+        if start - until < 0.5: before = (*(" ".join(shown[-n:]) for n in range(min(4, len(shown)), 0, -1)), last)
         known = next((b for b in before if f"{words} ".startswith(f"{b} ")), "")
         if new := words[len(known):].strip(): out.append(Line(start, end, new))
         shown, last, until = rows, new or last, end
     return out
 
 # %% ../../nbs/media/13_transcript.ipynb #a8e60fb6
-def _typed(lines):
-    "Letters or words that come one after another, each cue with all before it, are one line: the whole, from the first to the last."
+def _typed(lines: list[Line]) -> list[Line]:
+    "Letters or words that come one after another, each cue with all before it, as one line: the whole."
     out, run = [], []
     for line in [*lines, None]:
         if run and not (line and line.text.startswith(run[-1].text) and line.start - run[-1].end < 0.1):
             grown = [b.text[len(a.text):] for a, b in zip(run, run[1:]) if a.text != b.text]
-            whole = len(grown) > 1 or grown and not grown[0][0].isalnum()   # else it may be another word that only begins alike
+            whole = len(grown) > 1 or grown and not grown[0][0].isalnum()   # else another word that begins alike
             out += [Line(run[0].start, max(r.end for r in run), run[-1].text)] if whole else run
             run = []
         if line: run.append(line)
     return out
-def _once(lines):
+
+def _said_once(lines: list[Line]) -> list[Line]:
     "Join lines that say the same at once or directly one after the other."
     out, last = [], {}   # last: text -> where in `out` it is
     for line in lines:
         i = last.get(line.text)
-        if i is not None and line.start - out[i].end < 0.5 and (i == len(out) - 1 or line.start == out[i].start):
+        near = i is not None and line.start - out[i].end < 0.5
+        if near and (i == len(out) - 1 or line.start == out[i].start):
             out[i] = replace(out[i], end=max(line.end, out[i].end))
         else: last[line.text] = len(out); out.append(line)
     return out
@@ -197,31 +222,50 @@ def _once(lines):
 # %% ../../nbs/media/13_transcript.ipynb #2da1d5dc
 LARGEST = 20_000_000 # bytes that are read of one caption file or track
 
-def read_transcript(path): # a file as .srt, .vtt, .ass or another format that pysubs2 knows
-    "The `Line`s of a caption file in order of time, of its first 20 MB at most; VfrError where it is none. What cannot be read is left out with a warning."
+def read_transcript(path: str | Path, # .srt, .vtt, .ass or another format that pysubs2 knows
+                   ) -> list[Line]:
+    "The `Line`s of a caption file in order of time; VfrError where it is none. A warning says what was left out."
     path = Path(path)
     try:
-        if path.exists() and not path.is_file(): raise VfrError(f"{path} is not a plain file: give an .srt or .vtt file")
+        if path.exists() and not path.is_file():
+            raise VfrError(f"{path} is not a plain file: give an .srt or .vtt file")
         with path.open("rb") as f: data = f.read(LARGEST + 1)
-    except (OSError, ValueError) as e: raise VfrError(f"{path} cannot be read: {getattr(e, 'strerror', None) or e}") from None
-    text = data[:LARGEST].decode(_encoding(data[:LARGEST], path), "replace").replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    except (OSError, ValueError) as e:
+        raise VfrError(f"{path} cannot be read: {getattr(e, 'strerror', None) or e}") from None
+    text = data[:LARGEST].decode(_encoding(data[:LARGEST], path), "replace")
+    text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
     if len(data) > LARGEST: text = text[:text.rfind("\n") + 1]
     cues, lost = _cues(path, text)
     lines = _lines(cues)
-    broken = sum(not _sane(start, end) for start, end, _ in cues)
-    if lost + broken: warn(f"{lost + broken} of {lost + len(cues)} cues of {path} could not be read and were left out: their times are broken")
-    limit = size_text(LARGEST) if len(data) > LARGEST else f"{MOST:,} cues" if len(cues) >= MOST else None
-    if limit: warn(f"{path} is larger than {limit}: what comes after {hms(lines[-1].end if lines else 0)} was left out; split it to have all")
-    if long := sum(len(words) > LONGEST for *_, words in cues): warn(f"{long:,} cues of {path} are longer than {LONGEST:,} letters and were cut: give every sentence its own times")
+    _warn_of_losses(path, cues, lost, lines, len(data) > LARGEST)
     return lines
 
-def _cues(path, text):
+# %% ../../nbs/media/13_transcript.ipynb #trlosses
+def _warn_of_losses(path: Path, cues: list, lost: int, lines: list[Line], large: bool):
+    "Say what of a caption file is not among its lines."
+    broken = lost + sum(not _sane(start, end) for start, end, _ in cues)
+    if broken:
+        warn(f"{broken} of {lost + len(cues)} cues of {path} could not be read and were left out: "
+             "their times are broken")
+    limit = size_text(LARGEST) if large else f"{MOST:,} cues" if len(cues) >= MOST else None
+    if limit:
+        warn(f"{path} is larger than {limit}: what comes after {hms(lines[-1].end if lines else 0)} was left out; "
+             "split it to have all")
+    if long := sum(len(words) > LONGEST for *_, words in cues):
+        warn(f"{long:,} cues of {path} are longer than {LONGEST:,} letters and were cut: "
+             "give every sentence its own times")
+
+# %% ../../nbs/media/13_transcript.ipynb #trcues01
+def _cues(path: Path, text: str) -> tuple[list, int]:
     "[(start, end, text)] of a caption file, and how many cues could not be read; VfrError where it is none."
     cues, lost = _arrow_cues(text) if text.lstrip()[:1] != "<" else ([], 0)
     if not cues and "Dialogue:" in text: cues, lost = _ass_cues(text)
     if cues: return cues, lost
-    if lost: raise VfrError(f"none of the {lost} cues of {path} can be read, their times are broken: give an .srt or .vtt file")
-    if len(text) > LARGEST // 5: raise VfrError(f"{path} is too large for a caption file of its kind: turn it into an .srt file")
+    if lost:
+        raise VfrError(f"none of the {lost} cues of {path} can be read, their times are broken: "
+                       "give an .srt or .vtt file")
+    if len(text) > LARGEST // 5:
+        raise VfrError(f"{path} is too large for a caption file of its kind: turn it into an .srt file")
     import pysubs2
     try: events = pysubs2.SSAFile.from_string(text).events
     except Exception as e:   # it has a dozen ways to say no
@@ -232,70 +276,78 @@ def _cues(path, text):
 # %% ../../nbs/media/13_transcript.ipynb #5b06f58b
 _suffixes = (".vtt", ".srt", ".ass", ".ssa")
 
-def _all_beside(video):
+def _all_beside(video: str | Path) -> list[Path]:
     "The caption files of a video's name in its folder, the likeliest first."
     video, found = Path(video), []
     try: names = [entry.name for entry in os.scandir(video.parent) if entry.name.startswith(f"{video.stem}.")]
     except (OSError, ValueError): return []
     for name in names:
         language, suffix = os.path.splitext(name[len(video.stem):].lower())
-        if language.startswith(".") and not suffix: language, suffix = "", language   # splitext takes `.srt` for a hidden file
-        if suffix not in _suffixes or not re.fullmatch(r"(\.[a-z]{2,3}(-\w{2,8})*)?(\.(sdh|cc|hi|forced|default))*", language): continue
-        if (video.parent / name).is_file():
-            found.append((".forced" in language, language != "", not re.match(r"\.(en|eng)\b", language), language, _suffixes.index(suffix), video.parent / name))
+        if language.startswith(".") and not suffix: language, suffix = "", language   # `.srt`, taken for hidden
+        known = re.fullmatch(r"(\.[a-z]{2,3}(-\w{2,8})*)?(\.(sdh|cc|hi|forced|default))*", language)
+        if suffix not in _suffixes or not known or not (video.parent / name).is_file(): continue
+        english = re.match(r"\.(en|eng)\b", language)
+        order = ".forced" in language, language != "", not english, language, _suffixes.index(suffix)
+        found.append((*order, video.parent / name))
     return [path for *_, path in sorted(found)]
 
-def beside(video): # a video file
+def beside(video: str | Path, # a video file
+          ) -> Path | None:
     "The .vtt, .srt or .ass file of the same name beside a video, be it NAME.srt or NAME.en.srt, or None."
     return next(iter(_all_beside(video)), None)
 
 # %% ../../nbs/media/13_transcript.ipynb #2f0bb003
 class SubtitleTrack(NamedTuple):
     "What a video file says about one of its subtitle tracks."
-    index: int    # among the subtitle tracks of the file, from 0
-    language: str # as the file has it, e.g. `eng`, or None
-    codec: str    # FFmpeg's name, e.g. `subrip`
-    title: str    # or None
+    index: int            # among the subtitle tracks of the file, from 0
+    language: str | None  # as the file has it, e.g. `eng`
+    codec: str            # FFmpeg's name, e.g. `subrip`
+    title: str | None
 
-def _track(index, stream):
+def _track(index: int, stream) -> SubtitleTrack: # of PyAV
     about, codec = stream.metadata, stream.codec_context
-    language = about.get("language")
-    return SubtitleTrack(index, None if language == "und" else language, codec.codec.canonical_name if codec else "unknown", about.get("title") or about.get("name"))
+    language, name = about.get("language"), codec.codec.canonical_name if codec else "unknown"
+    return SubtitleTrack(index, None if language == "und" else language, name, about.get("title") or about.get("name"))
 
-def subtitle_tracks(path): # a video file
+def subtitle_tracks(path: str | Path, # a video file
+                   ) -> list[SubtitleTrack]:
     "The `SubtitleTrack`s of a video file."
     from vfr_lib.media.frames import open_container
-    with open_container(path) as (container, _): return [_track(i, s) for i, s in enumerate(container.streams.subtitles)]
+    with open_container(path) as (container, _):
+        return [_track(i, s) for i, s in enumerate(container.streams.subtitles)]
 
 # %% ../../nbs/media/13_transcript.ipynb #fe9a3ee7
-def _packet_text(data, codec, encoding):
-    "The text in a packet of a subtitle track."
-    if codec == "mov_text": data = data[2:2 + int.from_bytes(data[:2], "big")]   # its length stands before it, its colours behind
-    marked = any(data.startswith(mark) for mark, _ in _boms)
-    text = data.decode(_encoding(data) if marked else encoding, "replace")
-    return _ass_text((text.split(",", 8) + [""] * 8)[8]) if codec in ("ass", "ssa") else text
+def embedded_lines(path: str | Path, # a video file
+                   track: int | None = None, # index of a subtitle track; None takes one that is text, a default one first
+                  ) -> list[Line]:
+    "The `Line`s of a subtitle track inside a video file, in order of time; VfrError where there is none that is text."
+    from vfr_lib.media.frames import container_start, open_container
+    with open_container(path) as (container, _):
+        stream, codec = _text_track(path, container.streams.subtitles, track)
+        for s in container.streams: s.discard = type(s.discard).default if s is stream else type(s.discard).all
+        return _lines(_packet_cues(path, container, stream, codec, container_start(container)))
 
 _readable = ("subrip", "text", "webvtt", "mov_text", "ass", "ssa")
 
-def embedded_lines(path, # a video file
-                   track=None): # index of a subtitle track; None takes the first one that is text, those the file marks as default before others
-    "The `Line`s of a subtitle track inside a video file, in order of time; VfrError where there is none, or it is made of pictures."
-    from vfr_lib.media.frames import container_start, open_container
-    with open_container(path) as (container, _):
-        streams = container.streams.subtitles
-        tracks, no = [_track(i, s) for i, s in enumerate(streams)], "give its text as an .srt file"
-        if not tracks: raise VfrError(f"{path} has no subtitle track: {no} beside it")
-        likely = lambda t: (t.codec not in _readable, bool(streams[t.index].disposition & 64), not streams[t.index].disposition & 1, t.index)   # 64: forced, only what is foreign; 1: default
-        if track is None: track = min(tracks, key=likely).index
-        if track not in range(len(tracks)): raise VfrError(f"{path} has no subtitle track {track!r}: it has {len(tracks)}, counted from 0")
-        codec = tracks[track].codec
-        if codec not in _readable:
-            pictures = "is made of pictures" if re.search("pgs|dvd|dvb|xsub", codec) else "is in a form that is not read here"
-            raise VfrError(f"subtitle track {track} of {path} {pictures} ({codec}): turn it into an .srt file with a subtitle editor, and put that beside the video")
-        for s in container.streams: s.discard = type(s.discard).default if s is streams[track] else type(s.discard).all
-        return _lines(_packet_cues(path, container, streams[track], codec, container_start(container)))
+def _text_track(path: str | Path, streams: list, track: int | None) -> tuple:
+    "(PyAV stream, codec) of the track that is meant; VfrError where it cannot be read."
+    tracks, no = [_track(i, s) for i, s in enumerate(streams)], "give its text as an .srt file"
+    if not tracks: raise VfrError(f"{path} has no subtitle track: {no} beside it")
+    default, forced = 1, 64   # of a disposition; forced: only what is foreign
+    order = lambda t, d: (t.codec not in _readable, bool(d & forced), not d & default, t.index)
+    if track is None: track = min(tracks, key=lambda t: order(t, streams[t.index].disposition)).index
+    if track not in range(len(tracks)):
+        raise VfrError(f"{path} has no subtitle track {track!r}: it has {len(tracks)}, counted from 0")
+    codec = tracks[track].codec
+    if codec not in _readable:
+        pictures = re.search("pgs|dvd|dvb|xsub", codec)
+        why = "is made of pictures" if pictures else "is in a form that is not read here"
+        raise VfrError(f"subtitle track {track} of {path} {why} ({codec}): "
+                       "turn it into an .srt file with a subtitle editor, and put that beside the video")
+    return streams[track], codec
 
-def _packet_cues(path, container, stream, codec, zero):
+# %% ../../nbs/media/13_transcript.ipynb #trpacket
+def _packet_cues(path: str | Path, container, stream, codec: str, zero) -> list: # zero: the container's start, seconds
     "[(start, end, text)] of a subtitle track."
     found, size, lost = [], 0, 0
     try:
@@ -308,24 +360,34 @@ def _packet_cues(path, container, stream, codec, zero):
             found.append((float(max(0, start)), float(end), bytes(p)[:4 * LONGEST]))
             size += p.size
             if size > LARGEST or len(found) >= MOST:
-                warn(f"the subtitle track of {path} is larger than {size_text(LARGEST)} or {MOST:,} cues: what comes after {hms(start)} was left out")
+                warn(f"the subtitle track of {path} is larger than {size_text(LARGEST)} or {MOST:,} cues: "
+                     f"what comes after {hms(start)} was left out")
                 break
-    except Exception as e: warn(f"{path} is damaged ({type(e).__name__}): the subtitles end with what could be read")   # PyAV has one class for each of FFmpeg's codes
+    except Exception as e:   # PyAV has one class for each of FFmpeg's codes
+        warn(f"{path} is damaged ({type(e).__name__}): the subtitles end with what could be read")
     if lost: warn(f"{lost} of {lost + len(found)} cues inside {path} carry no times and were left out")
     encoding = _encoding(b"\n".join(data for *_, data in found)) if codec != "mov_text" else "utf-8"
     return [(start, end, _packet_text(data, codec, encoding)) for start, end, data in found]
 
+def _packet_text(data: bytes, codec: str, encoding: str) -> str:
+    "The text in a packet of a subtitle track."
+    if codec == "mov_text": data = data[2:2 + int.from_bytes(data[:2], "big")]   # its length before it, colours behind
+    marked = any(data.startswith(mark) for mark, _ in _boms)
+    text = data.decode(_encoding(data) if marked else encoding, "replace")
+    return _ass_text((text.split(",", 8) + [""] * 8)[8]) if codec in ("ass", "ssa") else text
+
 # %% ../../nbs/media/13_transcript.ipynb #38125836
-def lines_of(video, # a video file
-             captions=None): # the caption file that came with a download, or None
-    "(lines, source) of what is said in a video: source is `captions`, `beside`, `embedded`, or None where there are no lines. Never raises for captions that cannot be read."
-    for source, read in _sources(video, captions):
+def lines_of(video: str | Path, # a video file
+             captions: str | Path | None = None, # the caption file that came with a download
+            ) -> tuple[list[Line], str | None]:
+    "(lines, source) of what is said: source is `captions`, `beside`, `embedded` or None. Broken captions only warn."
+    for source, read in _caption_sources(video, captions):
         try: lines = read()
         except VfrError as e: warn(e); continue
         if lines: return lines, source
     return [], None
 
-def _sources(video, captions):
+def _caption_sources(video: str | Path, captions: str | Path | None) -> Iterator[tuple[str, Callable]]:
     "Yield (source, function that reads its lines), the best first."
     if captions: yield "captions", partial(read_transcript, captions)
     for path in _all_beside(video): yield "beside", partial(read_transcript, path)

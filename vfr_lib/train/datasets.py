@@ -36,20 +36,21 @@ class CaptionedImages:
     published: bool = True  # whether the split is the one of published results
 
     def __len__(self): return len(self.items)
-    def __getitem__(self, i): return self.items[i]
+    def __getitem__(self, i: int) -> CaptionedImage: return self.items[i]
 
     @property
-    def captions(self):
+    def captions(self) -> tuple[list[str], list[int]]:
         "All captions, flat, and for each the index of its picture."
         return ([c for it in self.items for c in it.captions],
                 [i for i, it in enumerate(self.items) for _ in it.captions])
 
     def __repr__(self):
-        return f"{self.name} {self.split}: {len(self)} {self.kind}, {sum(len(i.captions) for i in self.items)} captions"
+        captions = sum(len(i.captions) for i in self.items)
+        return f"{self.name} {self.split}: {len(self)} {self.kind}, {captions} captions"
 
 # %% ../../nbs/train/70_datasets.ipynb #a64103a8
-def read_token_file(path):
-    "`file#n<TAB>caption` lines -> {file: [captions]}, in the file's order; a malformed line raises VfrError with its number."
+def read_token_file(path: str | Path) -> dict:
+    "`file#n<TAB>caption` lines -> {file: [captions]}, in the file's order; VfrError with the number of an odd line."
     out = {}
     for n, line in enumerate(_lines(path), 1):
         if not line.strip(): continue
@@ -60,28 +61,34 @@ def read_token_file(path):
         out.setdefault(name, []).append(caption.strip())
     return out
 
-def _lines(path): return _text(path).split("\n")   # not splitlines, which also breaks at rarer signs inside a caption
+def _lines(path: str | Path) -> list[str]:
+    return _text(path).split("\n")   # not splitlines, which also breaks at rarer signs inside a caption
 
-def _text(path):
+def _text(path: str | Path) -> str:
     try: return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as e: raise VfrError(f"{path} is not a text in UTF-8 (byte {e.start}): download it again, or convert it") from None
+    except UnicodeDecodeError as e:
+        raise VfrError(f"{path} is not a text in UTF-8 (byte {e.start}): download it again, or convert it") from None
     except OSError as e: raise VfrError(f"{path} cannot be read: {e.strerror}") from None
 
 # %% ../../nbs/train/70_datasets.ipynb #0d8ca8a7
-def read_caption_table(path):
-    "`image,caption` or `image|number|caption` lines under a header -> {file: [captions]}; a malformed line raises VfrError with its number."
+def read_caption_table(path: str | Path) -> dict:
+    """`image,caption` or `image|number|caption` lines under a header -> {file: [captions]}.
+
+    VfrError with the number of an odd line."""
     lines = _lines(path)
     mark = "|" if "|" in lines[0] else ","
     heads = [h.strip().lower() for h in lines[0].split(mark)]
     if len(heads) < 2 or not heads[0].startswith("image"):
-        raise VfrError(f"{path}, line 1: expected a header like 'image,caption' or 'image_name| comment_number| comment', found {lines[0][:80]!r}")
+        raise VfrError(f"{path}, line 1: expected a header like 'image,caption' or "
+                       f"'image_name| comment_number| comment', found {lines[0][:80]!r}")
     out = {}
     for n, line in enumerate(lines[1:], 2):
         if not line.strip(): continue
         cells = [c.strip() for c in line.split(mark, len(heads) - 1)]   # a caption may hold commas, quoted or not
         if mark == "," and cells[-1].startswith('"'): cells[-1] = next(csv.reader([cells[-1]]))[0].strip()
         if len(cells) == 2 and len(heads) == 3 and (lost := re.match(r"(\d+)\s+(\S.*)", cells[1])):
-            _warn_once(f"{path}, line {n}: a {mark!r} is missing after the number {lost[1]}; read as the caption {lost[2][:40]!r}")
+            _warn_once(f"{path}, line {n}: a {mark!r} is missing after the number {lost[1]}; "
+                       f"read as the caption {lost[2][:40]!r}")
             cells = [cells[0], *lost.groups()]
         if len(cells) < len(heads) or not cells[0] or not cells[-1]:
             raise VfrError(f"{path}, line {n}: expected {len(heads)} columns ({mark.join(heads)}), found {line[:80]!r}")
@@ -89,12 +96,14 @@ def read_caption_table(path):
     return out
 
 @functools.lru_cache(maxsize=256)
-def _warn_once(message): warn(message)
+def _warn_once(message: str): warn(message)
 
-def read_karpathy(path):
-    "Karpathy's `dataset_*.json` -> ({file: [captions]}, {split: [files]}) with splits train, dev, test; `restval` counts as train."
+# %% ../../nbs/train/70_datasets.ipynb #2413ceca
+def read_karpathy(path: str | Path) -> tuple[dict, dict]:
+    "Karpathy's `dataset_*.json` -> ({file: [captions]}, {split: [files]}) with splits train, dev, test."
     try: images = json.loads(_text(path))["images"]
-    except (ValueError, KeyError, TypeError) as e: raise VfrError(f"{path} is not one of Karpathy's dataset files ({type(e).__name__}: {e})") from None
+    except (ValueError, KeyError, TypeError) as e:
+        raise VfrError(f"{path} is not one of Karpathy's dataset files ({type(e).__name__}: {e})") from None
     captions, lists = {}, {"train": [], "dev": [], "test": []}
     for n, im in enumerate(images):
         try: name, where, sentences = im["filename"], im["split"], [s["raw"].strip() for s in im["sentences"]]
@@ -105,22 +114,25 @@ def read_karpathy(path):
     return captions, lists
 
 # %% ../../nbs/train/70_datasets.ipynb #4be14ae9
-def _find(root, *names, what=None, way_out=""):
-    "The first of `names` (glob patterns) under `root`; None, or with `what` an error that lists them."
+def _find(root: Path, *names: str, # glob patterns under it
+          what: str | None = None, # to be found: without it there is an error
+          way_out: str = "") -> Path | None:
+    "The first of `names` under `root`."
     for name in names:
         for p in sorted(root.glob(name)): return p
     if what: raise VfrError(f"{root} has no {what}: looked for {', '.join(names)}. {way_out}".strip())
 
-def _anywhere(*names): return [f"{deep}{n}" for n in names for deep in ("", "*/", "*/*/")]
+def _anywhere(*names: str) -> list[str]: return [f"{deep}{n}" for n in names for deep in ("", "*/", "*/*/")]
 
-def _lists(root, patterns):
-    "{split: [files]} from three lists of names, or None where there is none; `patterns` is a dictionary of glob patterns."
+def _lists(root: Path, patterns: dict) -> dict | None: # {split: glob pattern}
+    "{split: [files]} from three lists of names, or None where there is none."
     found = {s: _find(root, *_anywhere(p)) for s, p in patterns.items()}
     if not any(found.values()): return None
-    if lost := [patterns[s] for s, p in found.items() if p is None]: raise VfrError(f"{root} has no {' and no '.join(lost)}, but other lists of the same split: unpack all three")
+    if lost := [patterns[s] for s, p in found.items() if p is None]:
+        raise VfrError(f"{root} has no {' and no '.join(lost)}, but other lists of the same split: unpack all three")
     return {s: [n if "." in n else f"{n}.jpg" for n in _text(p).split()] for s, p in found.items()}
 
-def _made_split(names):
+def _made_split(names: "set[str]") -> dict:
     "{split: [files]}: three quarters train, an eighth dev, an eighth test, by a digest of each name."
     out = {"train": [], "dev": [], "test": []}
     for n in sorted(names):
@@ -128,135 +140,183 @@ def _made_split(names):
         out["dev" if eighth == 6 else "test" if eighth == 7 else "train"].append(n)
     return out
 
-def _captioned_pictures(name, root, split, token, table, lists, folders, extra_captions):
-    root = Path(root).expanduser()
-    if not root.is_dir(): raise VfrError(f"{root} is not a folder: give the folder that holds {name}'s captions and pictures")
+# %% ../../nbs/train/70_datasets.ipynb #9e5c6185
+@dataclass(frozen=True)
+class _Release:
+    "Where a data set keeps its files, as glob patterns."
+    name: str
+    token: str     # captions, `file#n<TAB>caption`
+    tables: tuple  # or captions in columns
+    lists: dict    # {split: list of names}
+    folders: tuple # of the pictures
+
+def _read_release(release: _Release, root: Path) -> tuple[dict, dict | None, Path, str]:
+    "{file: [captions]}, {split: [files]} or None, the file of the captions, and what made the splits."
+    karpathy = _find(root, *_anywhere(f"dataset_{release.name}.json"))
+    captions, lists = read_karpathy(karpathy) if karpathy else ({}, _lists(root, release.lists))
+    names = _anywhere(release.token, *release.tables) + ([karpathy.relative_to(root).as_posix()] if karpathy else [])
+    source = _find(root, *names, what="captions", way_out="Point at the folder of the release.")
+    if source != karpathy:
+        captions = read_token_file(source) if source.name == release.token else read_caption_table(source)
+    return captions, lists, source, karpathy.name if karpathy else "the lists beside it"
+
+def _captioned_pictures(release: _Release, root: str | Path, split: str,
+                        extra_captions: str | Path | None) -> CaptionedImages:
+    root, name = Path(root).expanduser(), release.name
+    if not root.is_dir():
+        raise VfrError(f"{root} is not a folder: give the folder that holds {name}'s captions and pictures")
     if split not in ("train", "dev", "test"): raise VfrError(f"{name} has no split {split!r}: use train, dev or test")
-    karpathy = _find(root, *_anywhere(f"dataset_{name}.json"))
-    captions, found = read_karpathy(karpathy) if karpathy else ({}, _lists(root, lists))
-    source = _find(root, *_anywhere(token, *table), *([karpathy.relative_to(root).as_posix()] if karpathy else []),
-                   what="captions", way_out="Point at the folder of the release.")
-    if source != karpathy: captions = read_token_file(source) if source.name == token else read_caption_table(source)
-    pictures = _find(root, *_anywhere(*folders), what="folder of pictures", way_out="Unpack the pictures there.")
-    there, published = {p.name for p in pictures.iterdir()}, bool(found)
+    captions, lists, source, by = _read_release(release, root)
+    pictures = _find(root, *_anywhere(*release.folders), what="folder of pictures",
+                     way_out="Unpack the pictures there.")
+    there, published = {p.name for p in pictures.iterdir()}, bool(lists)
     if not published:
-        found = _made_split(captions.keys() & there)
-        _warn_once(f"{root} has no lists of train, dev and test pictures: the split is made from the file names and is not the published one")
-    how = f"{source.name}; split by {karpathy.name if karpathy else 'the lists beside it' if published else 'a digest of the file names, not the published one'}"
-    for s, names in found.items():
-        if len(set(names)) < len(names): raise VfrError(f"{root}: {len(names) - len(set(names))} pictures are in the {s} list twice: the list is damaged")
-    if not found[split]: raise VfrError(f"{root}: the {split} list is empty, so there is nothing to read")
-    for a, b in (("train", "dev"), ("train", "test"), ("dev", "test")):
-        if both := set(found[a]) & set(found[b]):
-            raise VfrError(f"{root}: {len(both)} pictures are in both {a} and {b}, e.g. {min(both)}: the split lists are damaged")
+        lists, by = _made_split(captions.keys() & there), "a digest of the file names, not the published one"
+        _warn_once(f"{root} has no lists of train, dev and test pictures: "
+                   "the split is made from the file names and is not the published one")
+    how = f"{source.name}; split by {by}"
+    _check_lists(root, lists, split)
     if extra_captions:
         if split != "train": raise VfrError(f"extra captions are for the training split, not for {split}")
         captions = _add_captions(captions, extra_captions); how += f"; extra captions from {Path(extra_captions).name}"
-    _name_strays(captions, found, there, source)
-    items = [_item(n, captions, pictures, there, f"the {split} list (entry {i})") for i, n in enumerate(found[split], 1)]
+    _name_strays(captions, lists, there, source)
+    items = [_item(n, captions, pictures, there, f"the {split} list (entry {i})")
+             for i, n in enumerate(lists[split], 1)]
     return CaptionedImages(name, split, items, "pictures", how, published)
 
-def _item(name, captions, pictures, there, where):
+# %% ../../nbs/train/70_datasets.ipynb #6935be13
+def _check_lists(root: Path, lists: dict, split: str):
+    for s, names in lists.items():
+        if twice := len(names) - len(set(names)):
+            raise VfrError(f"{root}: {twice} pictures are in the {s} list twice: the list is damaged")
+    if not lists[split]: raise VfrError(f"{root}: the {split} list is empty, so there is nothing to read")
+    for a, b in (("train", "dev"), ("train", "test"), ("dev", "test")):
+        if both := set(lists[a]) & set(lists[b]):
+            raise VfrError(f"{root}: {len(both)} pictures are in both {a} and {b}, e.g. {min(both)}: "
+                           "the split lists are damaged")
+
+def _item(name: str, captions: dict, pictures: Path, there: "set[str]", where: str) -> CaptionedImage:
     if not captions.get(name): raise VfrError(f"{name} is in {where} but has no caption")
     if name not in there: raise VfrError(f"{pictures / name} is missing, but {where} names it")
     return CaptionedImage(pictures / name, tuple(captions[name]))
 
-def _name_strays(captions, lists, there, source):
+def _name_strays(captions: dict, lists: dict, there: "set[str]", source: Path):
     "Say which captions belong to no picture; they are in no split, so nothing is lost."
     strays = sorted(set(captions) - there - {n for ns in lists.values() for n in ns})
-    if strays: _warn_once(f"{source.name} has captions for {len(strays)} pictures that are neither in the folder nor in a split, e.g. {strays[0]}")
+    if strays: _warn_once(f"{source.name} has captions for {len(strays)} pictures that are neither in the folder "
+                          f"nor in a split, e.g. {strays[0]}")
 
-def _add_captions(captions, path):
+def _add_captions(captions: dict, path: str | Path) -> dict:
+    "Captions and those of the file's `file<TAB>caption` lines."
     captions = {k: list(v) for k, v in captions.items()}
     for n, line in enumerate(_lines(path), 1):
         if not line.strip(): continue
         name, tab, caption = line.partition("\t")
-        if not (tab and caption.strip()): raise VfrError(f"{path}, line {n}: expected 'file<TAB>caption', found {line[:80]!r}")
+        if not (tab and caption.strip()):
+            raise VfrError(f"{path}, line {n}: expected 'file<TAB>caption', found {line[:80]!r}")
         if name not in captions: raise VfrError(f"{path}, line {n}: the data set has no picture {name!r}")
         if caption.strip() not in captions[name]: captions[name].append(caption.strip())
     return captions
 
 # %% ../../nbs/train/70_datasets.ipynb #7b6f2132
-def flickr8k(root, # folder with captions, split lists and pictures, in any of the usual layouts
-             split="train", # `train`, `dev` or `test`: 6,000 / 1,000 / 1,000 pictures as published
-             extra_captions=None # optional file of `file<TAB>caption` lines to add, training split only
-            ): # a `CaptionedImages`
-    "Flickr8k (Hodosh, Young and Hockenmaier 2013): the release, Kaggle's copy or Karpathy's file; VfrError where a file or a caption is missing."
-    return _captioned_pictures("flickr8k", root, split, "Flickr8k.token.txt", ("captions.txt", "captions.csv"),
-                               {s: f"Flickr_8k.{s}Images.txt" for s in ("train", "dev", "test")},
-                               ("images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset"), extra_captions)
+_flickr8k = _Release("flickr8k", "Flickr8k.token.txt", ("captions.txt", "captions.csv"),
+                     {s: f"Flickr_8k.{s}Images.txt" for s in ("train", "dev", "test")},
+                     ("images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset"))
 
-def flickr30k(root, # folder with captions, split lists and pictures, in any of the usual layouts
-              split="train", # `train`, `dev` or `test`: 29,000 / 1,014 / 1,000 pictures in Karpathy's split
-              extra_captions=None # optional file of `file<TAB>caption` lines to add, training split only
-             ): # a `CaptionedImages`
-    "Flickr30k (Young et al. 2014): the release, Kaggle's copy or Karpathy's file; VfrError where a file or a caption is missing."
-    return _captioned_pictures("flickr30k", root, split, "results_20130124.token", ("results.csv", "captions.txt"),
-                               dict(train="train.txt", dev="val.txt", test="test.txt"),
-                               ("flickr30k-images", "flickr30k_images/flickr30k_images", "flickr30k_images", "Images", "images"), extra_captions)
+def flickr8k(root: str | Path, # folder with captions, split lists and pictures, in any of the usual layouts
+             split: str = "train", # `train`, `dev` or `test`: 6,000 / 1,000 / 1,000 pictures as published
+             extra_captions: str | Path | None = None, # file of `file<TAB>caption` lines to add, training split only
+            ) -> CaptionedImages:
+    """Flickr8k (Hodosh, Young and Hockenmaier 2013): the release, Kaggle's copy or Karpathy's file.
+
+    VfrError where a file or a caption is missing."""
+    return _captioned_pictures(_flickr8k, root, split, extra_captions)
+
+_flickr30k = _Release("flickr30k", "results_20130124.token", ("results.csv", "captions.txt"),
+                      dict(train="train.txt", dev="val.txt", test="test.txt"),
+                      ("flickr30k-images", "flickr30k_images/flickr30k_images", "flickr30k_images", "Images", "images"))
+
+def flickr30k(root: str | Path, # folder with captions, split lists and pictures, in any of the usual layouts
+              split: str = "train", # `train`, `dev` or `test`: 29,000 / 1,014 / 1,000 pictures in Karpathy's split
+              extra_captions: str | Path | None = None, # file of `file<TAB>caption` lines to add, training split only
+             ) -> CaptionedImages:
+    """Flickr30k (Young et al. 2014): the release, Kaggle's copy or Karpathy's file.
+
+    VfrError where a file or a caption is missing."""
+    return _captioned_pictures(_flickr30k, root, split, extra_captions)
 
 # %% ../../nbs/train/70_datasets.ipynb #c57896c8
 _colours = dict(red=(220, 30, 30), green=(30, 170, 60), blue=(40, 60, 220), yellow=(240, 220, 40),
                 white=(245, 245, 245), black=(15, 15, 15), pink=(250, 150, 190), brown=(120, 70, 30))
 
-def tiny_flickr8k(root, # folder to write to
-                  size=64): # pictures' side in pixels
+def tiny_flickr8k(root: str | Path, # folder to write to
+                  size: int = 64, # pictures' side in pixels
+                 ) -> Path:
     "Write a stand-in for Flickr8k: 8 flat-coloured pictures per split, two captions each, in the release's own layout."
     from PIL import Image
     root = Path(root)
     (root / "images").mkdir(parents=True, exist_ok=True)
     lines = []
     for k, split in enumerate(("train", "dev", "test")):
-        names = []
-        for colour, rgb in _colours.items():
-            name = f"{split}_{colour}.jpg"
+        names = [f"{split}_{colour}.jpg" for colour in _colours]
+        for name, (colour, rgb) in zip(names, _colours.items()):
             Image.new("RGB", (size, size), tuple(min(255, c + 4 * k) for c in rgb)).save(root / "images" / name)
-            names.append(name)
             lines += [f"{name}#0\tA {colour} wall .", f"{name}#1\tEverything is {colour} ."]
         (root / f"Flickr_8k.{split}Images.txt").write_text("\n".join(names) + "\n")
     (root / "Flickr8k.token.txt").write_text("\n".join(lines) + "\n")
     return root
 
 # %% ../../nbs/train/70_datasets.ipynb #2c8ada97
-_msrvtt_splits = {"train": ("split train of train_val_videodatainfo.json", 6513), "dev": ("split validate of train_val_videodatainfo.json", 497),
-                  "test": ("test_videodatainfo.json", 2990), "1k-A": ("MSRVTT_JSFUSION_test.csv", 1000), "train-9k": ("MSRVTT_train.9k.csv", 9000)}
+_msrvtt_splits = {
+    "train": ("split train of train_val_videodatainfo.json", 6513),
+    "dev": ("split validate of train_val_videodatainfo.json", 497),
+    "test": ("test_videodatainfo.json", 2990),
+    "1k-A": ("MSRVTT_JSFUSION_test.csv", 1000),
+    "train-9k": ("MSRVTT_train.9k.csv", 9000)}
 
-def msrvtt(root, # folder with the annotations and videos named `videoN.mp4`
-           split="1k-A" # `train`, `dev`, `test`, `1k-A` or `train-9k`
-          ): # a `CaptionedImages` of kind `videos`
+def msrvtt(root: str | Path, # folder with the annotations and videos named `videoN.mp4`
+           split: str = "1k-A", # `train`, `dev`, `test`, `1k-A` or `train-9k`
+          ) -> CaptionedImages: # of kind `videos`
     "MSR-VTT (Xu et al. 2016); VfrError where a file, a video or a caption is missing."
     root = Path(root).expanduser()
-    if not root.is_dir(): raise VfrError(f"{root} is not a folder: give the folder that holds MSR-VTT's annotations and videos")
+    if not root.is_dir():
+        raise VfrError(f"{root} is not a folder: give the folder that holds MSR-VTT's annotations and videos")
     if split not in _msrvtt_splits: raise VfrError(f"MSR-VTT has no split {split!r}: use {', '.join(_msrvtt_splits)}")
-    if split == "1k-A": captions = _read_msrvtt_table(_find(root, *_anywhere("MSRVTT_JSFUSION_test.csv"), what="1k-A list"))
-    else: captions = _read_msrvtt_json(root, split)
-    videos = {p.stem: p for deep in ("", "*/", "*/*/", "*/*/*/") for p in sorted(root.glob(f"{deep}video[0-9]*.*")) if p.suffix.lower() in (".mp4", ".avi", ".webm", ".mkv")}
+    if split != "1k-A": captions = _read_msrvtt_json(root, split)
+    else: captions = _read_msrvtt_table(_find(root, *_anywhere("MSRVTT_JSFUSION_test.csv"), what="1k-A list"))
     if not captions: raise VfrError(f"{root}: {split} names no video, so there is nothing to read")
+    videos = {p.stem: p for deep in ("", "*/", "*/*/", "*/*/*/") for p in sorted(root.glob(f"{deep}video[0-9]*.*"))
+              if p.suffix.lower() in (".mp4", ".avi", ".webm", ".mkv")}
     if missing := [v for v in captions if v not in videos]:
-        raise VfrError(f"{root}: {len(missing)} of the {len(captions)} videos of {split} are missing, e.g. {missing[0]}.mp4: put them into one folder below it")
+        raise VfrError(f"{root}: {len(missing)} of the {len(captions)} videos of {split} are missing, "
+                       f"e.g. {missing[0]}.mp4: put them into one folder below it")
     source, size = _msrvtt_splits[split]
     whole = len(captions) == size
-    return CaptionedImages("msrvtt", split, [CaptionedImage(videos[v], tuple(c)) for v, c in captions.items()], "videos",
+    items = [CaptionedImage(videos[v], tuple(c)) for v, c in captions.items()]
+    return CaptionedImages("msrvtt", split, items, "videos",
                            source if whole else f"{source}, {len(captions)} of the published {size:,} videos", whole)
 
-def _read_msrvtt_table(path, columns=("video_id", "sentence")):
+# %% ../../nbs/train/70_datasets.ipynb #8ffb047e
+def _read_msrvtt_table(path: Path, columns: tuple = ("video_id", "sentence")) -> dict:
     "{video: [sentence]} from a table with a header, commas or semicolons."
     lines = _lines(path)
     mark = ";" if ";" in lines[0] else ","
     heads = [h.strip() for h in lines[0].split(mark)]
-    if any(c not in heads for c in columns): raise VfrError(f"{path}, line 1: expected columns {' and '.join(columns)}, found {lines[0][:80]!r}")
+    if any(c not in heads for c in columns):
+        raise VfrError(f"{path}, line 1: expected columns {' and '.join(columns)}, found {lines[0][:80]!r}")
     out = {}
     for n, line in enumerate(lines[1:], 2):
         if not line.strip(): continue
         row = line.split(mark, len(heads) - 1)   # a sentence, the last column, may hold commas
-        if len(row) != len(heads): raise VfrError(f"{path}, line {n}: expected {len(heads)} columns, found {len(row)}: {line[:80]!r}")
+        if len(row) != len(heads):
+            raise VfrError(f"{path}, line {n}: expected {len(heads)} columns, found {len(row)}: {line[:80]!r}")
         cells = {h: c.strip().removeprefix('"').removesuffix('"') for h, c in zip(heads, row)}
         out.setdefault(cells["video_id"].strip(), []).extend(cells[c].strip() for c in columns[1:])
     return out
 
-def _read_msrvtt_json(root, split):
+def _read_msrvtt_json(root: Path, split: str) -> dict:
     "{video: [sentences]} of a split, from the published json files."
-    trainval, test = (_find(root, *_anywhere(n)) for n in ("train_val_videodatainfo.json", "test_videodatainfo.json"))
+    trainval, test = (_find(root, *_anywhere(f"{n}_videodatainfo.json")) for n in ("train_val", "test"))
     files = dict(test=[test], train=[trainval], dev=[trainval]).get(split, [trainval, test])
     if None in files:
         lost = "test" if split == "test" or (split == "train-9k" and trainval) else "train_val"
@@ -267,58 +327,72 @@ def _read_msrvtt_json(root, split):
             about = json.loads(_text(f))
             videos |= {v["video_id"]: v["split"] for v in about["videos"]}
             for s in about["sentences"]: captions.setdefault(s["video_id"], []).append(s["caption"].strip())
-        except (ValueError, KeyError, TypeError, AttributeError) as e: raise VfrError(f"{f} is not in MSR-VTT's format ({type(e).__name__}: {e})") from None
-    if split == "train-9k": wanted = list(_read_msrvtt_table(_find(root, *_anywhere("MSRVTT_train.9k.csv"), what="list of the 9,000 training videos"), ("video_id",)))
-    else: wanted = [v for v, s in videos.items() if s == dict(dev="validate").get(split, split)]
-    if silent := [v for v in wanted if v not in captions]: raise VfrError(f"{root}: {len(silent)} videos of {split} have no caption, e.g. {silent[0]}")
+        except (ValueError, KeyError, TypeError, AttributeError) as e:
+            raise VfrError(f"{f} is not in MSR-VTT's format ({type(e).__name__}: {e})") from None
+    wanted = [v for v, s in videos.items() if s == dict(dev="validate").get(split, split)]
+    if split == "train-9k":
+        list_ = _find(root, *_anywhere("MSRVTT_train.9k.csv"), what="list of the 9,000 training videos")
+        wanted = list(_read_msrvtt_table(list_, ("video_id",)))
+    if silent := [v for v in wanted if v not in captions]:
+        raise VfrError(f"{root}: {len(silent)} videos of {split} have no caption, e.g. {silent[0]}")
     return {v: captions[v] for v in wanted}
 
 # %% ../../nbs/train/70_datasets.ipynb #61b5a04b
-def tiny_msrvtt(root): # folder to write to
+def tiny_msrvtt(root: str | Path, # folder to write to
+               ) -> Path:
     "Write a stand-in for MSR-VTT: one-second clips of one colour, two captions each, in the published layout."
     root = Path(root)
     (root / "videos").mkdir(parents=True, exist_ok=True)
-    names, about = list(_colours), {}
-    for i, (colour, rgb) in enumerate(_colours.items()):
-        make_clip(root / f"videos/video{7000 + i}.mp4", [(rgb, 1.)], fps=10, size=(64, 64))
-        kind = ("train", "train", "validate", "validate")[i] if i < 4 else "test"
-        about[f"video{7000 + i}"] = dict(split=kind, said=[f"a {colour} wall", f"everything is {colour}"])
-    for name, kinds in (("train_val", ("train", "validate")), ("test", ("test",))):
-        some = {v: a for v, a in about.items() if a["split"] in kinds}
-        (root / f"{name}_videodatainfo.json").write_text(json.dumps(dict(
-            info={}, videos=[dict(video_id=v, split=a["split"], category=0, url="", id=int(v[5:])) for v, a in some.items()],
-            sentences=[dict(video_id=v, caption=c, sen_id=k) for v, a in some.items() for k, c in enumerate(a["said"])])))
-    tested = [v for v, a in about.items() if a["split"] == "test"]
-    (root / "MSRVTT_JSFUSION_test.csv").write_text("key,vid_key,video_id,sentence\n" + "".join(f"ret{i},msr{v[5:]},{v},{about[v]['said'][0]}\n" for i, v in enumerate(tested)))
-    (root / "MSRVTT_train.9k.csv").write_text("video_id\n" + "".join(f"{v}\n" for v in about if v not in tested))
+    kinds = ["train", "train", "validate", "validate", "test", "test", "test", "test"]
+    videos, sentences = [], []
+    for i, (kind, (colour, rgb)) in enumerate(zip(kinds, _colours.items()), 7000):
+        make_clip(root / f"videos/video{i}.mp4", [(rgb, 1.)], fps=10, size=(64, 64))
+        videos.append(dict(video_id=f"video{i}", split=kind, category=0, url="", id=i))
+        sentences += [dict(video_id=f"video{i}", caption=c, sen_id=k)
+                      for k, c in enumerate((f"a {colour} wall", f"everything is {colour}"))]
+    tested = {v["video_id"] for v in videos if v["split"] == "test"}
+    for name in ("train_val", "test"):
+        its = lambda rows: [r for r in rows if (r["video_id"] in tested) == (name == "test")]
+        (root / f"{name}_videodatainfo.json").write_text(
+            json.dumps(dict(info={}, videos=its(videos), sentences=its(sentences))))
+    first = [s for s in sentences if s["video_id"] in tested and not s["sen_id"]]
+    (root / "MSRVTT_JSFUSION_test.csv").write_text("key,vid_key,video_id,sentence\n" + "".join(
+        f"ret{i},msr{s['video_id'][5:]},{s['video_id']},{s['caption']}\n" for i, s in enumerate(first)))
+    (root / "MSRVTT_train.9k.csv").write_text("video_id\n" + "".join(
+        f"{v['video_id']}\n" for v in videos if v["video_id"] not in tested))
     return root
 
 # %% ../../nbs/train/70_datasets.ipynb #acf1c30d
-def picture_hash(path): # of an image file
-    "Difference hash: bool array (256,), whether each cell of a 16x16 grid is darker than its right neighbour."
+def picture_hash(path: str | Path) -> np.ndarray: # of an image file
+    "Difference hash: bool (256,), whether each cell of a 16x16 grid is darker than its right neighbour."
     small = np.asarray(open_image(path).convert("L").resize((17, 16)), dtype=np.int16)
     return (small[:, 1:] > small[:, :-1]).reshape(-1)
 
-def duplicates(a, b, # two `CaptionedImages` of pictures
-               bits=20): # of 256 that may differ in near-duplicates
+def duplicates(a: CaptionedImages, # of pictures
+               b: CaptionedImages,
+               bits: int = 20, # of 256 that may differ in near-duplicates
+              ) -> list[tuple]:
     "Pairs (path in a, path in b, `same bytes` or `near-duplicate`) of pictures that both splits share under any name."
     (names_a, digests_a, bits_a), (names_b, digests_b, bits_b) = (_hashes(d) for d in (a, b))
     signs_a, signs_b = bits_a * 2. - 1, bits_b * 2. - 1
-    apart = (256 - signs_a.astype(np.float32) @ signs_b.astype(np.float32).T) / 2
+    distance = (256 - signs_a.astype(np.float32) @ signs_b.astype(np.float32).T) / 2
     flat = np.minimum(bits_a.sum(1)[:, None], bits_b.sum(1)[None]) < 32   # nearly plain pictures say too little
-    out = [(names_a[i], names_b[j], "same bytes") for i, j in np.argwhere(np.array(digests_a)[:, None] == np.array(digests_b))]
-    same = {(x, y) for x, y, _ in out}
-    return out + [(names_a[i], names_b[j], "near-duplicate") for i, j in np.argwhere((apart <= bits) & ~flat) if (names_a[i], names_b[j]) not in same]
+    same = np.argwhere(np.array(digests_a)[:, None] == np.array(digests_b))
+    out = [(names_a[i], names_b[j], "same bytes") for i, j in same]
+    known = {(x, y) for x, y, _ in out}
+    near = [(names_a[i], names_b[j]) for i, j in np.argwhere((distance <= bits) & ~flat)]
+    return out + [(*pair, "near-duplicate") for pair in near if pair not in known]
 
-def _hashes(data):
+def _hashes(data: CaptionedImages) -> tuple[list, list, np.ndarray]:
     "(paths, digests of the bytes, difference hashes), kept in the cache folder for the next time."
     paths = [it.path for it in data.items]
-    stamp = hashlib.sha1(repr([(str(p), (s := p.stat()).st_size, s.st_mtime_ns) for p in paths]).encode()).hexdigest()
-    place = cache_folder("hashes") / f"{stamp}.npz"
+    about = [(str(p), (s := p.stat()).st_size, s.st_mtime_ns) for p in paths]
+    place = cache_folder("hashes") / f"{hashlib.sha1(repr(about).encode()).hexdigest()}.npz"
     try:
         with np.load(place) as kept: return paths, kept["digests"].tolist(), kept["bits"]
     except Exception: pass   # not there, or damaged: made again
-    digests, bits = [hashlib.sha1(p.read_bytes()).hexdigest() for p in paths], np.stack([picture_hash(p) for p in paths])
+    digests = [hashlib.sha1(p.read_bytes()).hexdigest() for p in paths]
+    bits = np.stack([picture_hash(p) for p in paths])
     try:
         with write_whole(place) as tmp: np.savez_compressed(tmp, digests=digests, bits=bits)
     except VfrError as e: warn(f"{e}; the hashes are made again next time")

@@ -10,18 +10,20 @@ import torch
 import torch.nn.functional as F
 
 # %% ../../nbs/train/71_loss.ipynb #a8b96c7f
-def contrastive_loss(image, # (n, d) picture vectors, L2-normalised
-                     text, # (n, d) sentence vectors, L2-normalised; row i belongs to picture i
-                     temperature=0.07): # > 0, a float or a learned scalar tensor
-    "Symmetric InfoNCE over the batch, a scalar tensor: mean of sentence-to-picture and picture-to-sentence cross-entropy."
+def contrastive_loss(image: torch.Tensor, # (n, d) picture vectors, L2-normalised
+                     text: torch.Tensor, # (n, d) sentence vectors, L2-normalised; row i belongs to picture i
+                     temperature: float | torch.Tensor = 0.07, # > 0, a float or a learned scalar tensor
+                    ) -> torch.Tensor:
+    "Symmetric InfoNCE over the batch, a scalar: mean of sentence-to-picture and picture-to-sentence cross-entropy."
     logits, target = text @ image.T / temperature, torch.arange(len(image), device=image.device)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 # %% ../../nbs/train/71_loss.ipynb #06523f0a
-def soft_target_loss(image, # (n, d) picture vectors
-                     text, # (n, d) sentence vectors; row i belongs to picture i
-                     temperature=1.0): # > 0
-    "Cross-entropy against softmax of the mean of image-image and text-text similarity, a scalar tensor (the seed system's loss)."
+def soft_target_loss(image: torch.Tensor, # (n, d) picture vectors
+                     text: torch.Tensor, # (n, d) sentence vectors; row i belongs to picture i
+                     temperature: float | torch.Tensor = 1.0, # > 0
+                    ) -> torch.Tensor:
+    "Cross-entropy against softmax of the mean image-image and text-text similarity, a scalar (the seed system's loss)."
     logits = text @ image.T / temperature
     targets = F.softmax((image @ image.T + text @ text.T) / 2 * temperature, dim=-1)
     return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets.T)) / 2

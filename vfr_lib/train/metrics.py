@@ -12,50 +12,58 @@ import numpy as np
 from ..core import VfrError
 
 # %% ../../nbs/train/72_metrics.ipynb #960e5948
-def ranks(queries, # float array (q, d), one row per query, L2-normalised
-          gallery, # float array (g, d), one row per candidate, L2-normalised
-          correct, # int array (q,) of the right row in `gallery`, or a boolean array (q, g) where several are right
-          chunk=1024): # queries scored at a time, which bounds memory at chunk x g floats
-    "Rank of the best right answer of every query, float array (q,): 1 is first; ties share the average of their ranks."
+def ranks(queries: np.ndarray, # float (q, d), one row per query, L2-normalised
+          gallery: np.ndarray, # float (g, d), one row per candidate, L2-normalised
+          correct: np.ndarray, # int (q,), the row of the positive in `gallery`, or bool (q, g) where there are several
+          chunk: int = 1024, # queries scored at a time, which bounds memory at chunk x g floats
+         ) -> np.ndarray:
+    "Rank of the best positive of every query, float (q,): 1 is first; ties share the average of their ranks."
     queries, gallery, correct = np.asarray(queries), np.asarray(gallery), np.asarray(correct)
     if correct.shape[:1] != queries.shape[:1]:
-        raise VfrError(f"{len(queries)} queries but {len(correct)} right answers: there must be one for each")
+        raise VfrError(f"{len(queries)} queries but {len(correct)} positives: there must be one for each")
     out = np.empty(len(queries))
     for a in range(0, len(queries), chunk):
         scores = queries[a:a + chunk] @ gallery.T
-        if not np.isfinite(scores).all(): raise VfrError("some vectors are not finite numbers (NaN or infinite): the encoder is broken, and no rank can be given")
-        right = correct[a:a + chunk]
-        if right.ndim == 1: right = np.arange(len(gallery)) == right[:, None]
-        if not right.any(1).all(): raise VfrError(f"query {a + int(right.any(1).argmin())} has no right answer in the gallery of {len(gallery)}: no rank can be given")
-        best = np.where(right, scores, -np.inf).max(1, keepdims=True)
-        better = ((scores > best) & ~right).sum(1)
-        tied = ((scores == best) & ~right).sum(1)
+        if not np.isfinite(scores).all():
+            raise VfrError("some vectors are not finite numbers (NaN or infinite): "
+                           "the encoder is broken, and no rank can be given")
+        positive = correct[a:a + chunk]
+        if positive.ndim == 1: positive = np.arange(len(gallery)) == positive[:, None]
+        if not positive.any(1).all():
+            raise VfrError(f"query {a + int(positive.any(1).argmin())} has no positive in the gallery "
+                           f"of {len(gallery)}: no rank can be given")
+        best = np.where(positive, scores, -np.inf).max(1, keepdims=True)
+        better = ((scores > best) & ~positive).sum(1)
+        tied = ((scores == best) & ~positive).sum(1)
         out[a:a + chunk] = 1 + better + tied / 2
     return out
 
 # %% ../../nbs/train/72_metrics.ipynb #b8096164
-def recall_at_k(ranks, # ranks from `ranks`
-                k): # how many answers the user looks at
-    "Percentage of queries whose right answer is among the first `k`."
+def recall_at_k(ranks: np.ndarray, # from `ranks`
+                k: int, # how many answers the user looks at
+               ) -> float:
+    "Percentage of queries with a positive among the first `k`."
     return 100 * float(np.mean(np.asarray(ranks) <= k))
 
-def median_rank(ranks):
+def median_rank(ranks: np.ndarray) -> float:
     "Median of the ranks: half of the queries do at least this well."
     return float(np.median(ranks))
 
-def mean_rank(ranks):
+def mean_rank(ranks: np.ndarray) -> float:
     "Mean of the ranks: one hopeless query weighs as much as many good ones."
     return float(np.mean(ranks))
 
-def summary(ranks):
+def summary(ranks: np.ndarray) -> dict:
     "R@1, R@5, R@10 in percent and the median rank, as a dictionary."
     return {**{f"R@{k}": round(recall_at_k(ranks, k), 2) for k in (1, 5, 10)}, "median_rank": median_rank(ranks)}
 
 # %% ../../nbs/train/72_metrics.ipynb #88f48247
-def bootstrap_ci(ranks, # float array (q,) from `ranks`
-                 groups, # int array (q,): which picture each query belongs to
-                 k=1, # recall at this k
-                 draws=2000, level=0.95, seed=0):
+def bootstrap_ci(ranks: np.ndarray, # float (q,), from `ranks`
+                 groups: np.ndarray, # int (q,): which picture each query belongs to
+                 k: int = 1, # recall at this k
+                 draws: int = 2000,
+                 level: float = 0.95, # of confidence
+                 seed: int = 0) -> tuple[float, float]:
     "Cluster bootstrap interval of recall at k in percent, (low, high): whole groups are drawn with replacement."
     _, group = np.unique(groups, return_inverse=True)
     hits = np.bincount(group, np.asarray(ranks) <= k)
@@ -66,21 +74,26 @@ def bootstrap_ci(ranks, # float array (q,) from `ranks`
     return tuple(float(v) for v in np.quantile(recalls, [(1 - level) / 2, (1 + level) / 2]))
 
 # %% ../../nbs/train/72_metrics.ipynb #84c81c36
-def expected_recall(ranks, # float array (q,), ranks in a gallery of `full`
-                    full, # size of that gallery
-                    size, # of the smaller gallery: the right picture and size - 1 others, drawn at random
-                    k=1):
-    "Expected recall at k in percent in random galleries of `size`, for one right answer per query; exact where there are no ties."
+def expected_recall(ranks: np.ndarray, # float (q,), in a gallery of `full`
+                    full: int, # size of that gallery
+                    size: int, # of the smaller gallery: the positive and size - 1 negatives, drawn at random
+                    k: int = 1) -> float:
+    "Expected recall at k in percent in random galleries of `size`, for one positive per query; exact without ties."
     from scipy.stats import hypergeom
     if not 1 <= size <= full: raise VfrError(f"a gallery of {size} cannot be drawn from one of {full}")
     better = np.asarray(ranks) - 1
-    return 100 * float(np.mean([hypergeom.cdf(k - 1, full - 1, b, size - 1) for b in (np.floor(better), np.ceil(better))]))
+    around = [hypergeom.cdf(k - 1, full - 1, b, size - 1) for b in (np.floor(better), np.ceil(better))]
+    return 100 * float(np.mean(around))
 
-def gallery_curve(ranks, full, k=1):
+def gallery_curve(ranks: np.ndarray, # in a gallery of `full`
+                  full: int,
+                  k: int = 1) -> list[tuple]:
     "[(size, recall at k in percent)] for galleries of 16, 32, 64, ... and the full one."
     sizes = [s for s in (2 ** i for i in range(4, 30)) if s < full]
-    return [*((s, round(expected_recall(ranks, full, s, k), 2)) for s in sizes), (full, round(recall_at_k(ranks, k), 2))]
+    smaller = [(s, round(expected_recall(ranks, full, s, k), 2)) for s in sizes]
+    return [*smaller, (full, round(recall_at_k(ranks, k), 2))]
 
-def chance(gallery, k=1):
-    "Recall at k in percent of guessing, one right answer in the gallery."
+def chance(gallery: int, # its size
+           k: int = 1) -> float:
+    "Recall at k in percent of guessing, one positive in the gallery."
     return 100 * min(k, gallery) / gallery
