@@ -70,6 +70,7 @@ def _encode(places: dict[str, Path], height: int, seconds: int): # a file for ea
                 out.mux(stream.encode(frame))
         for out, stream in outs.values(): out.mux(stream.encode())
 
+# %% ../../nbs/bench/82_scale.ipynb #cc292c67
 def scale_clips(height: int, # pixels
                 seconds: int = 60,
                 once: int = 30) -> dict[str, Path]: # seconds that are encoded; they are repeated until `seconds`
@@ -103,6 +104,7 @@ def hour_costs(path: str | Path, # a video file
                  whole=s["whole"] + s["digest"])
     return {k: round(v, 2) for k, v in parts.items()}
 
+# %% ../../nbs/bench/82_scale.ipynb #4b4a5d8a
 def codec_costs(heights: tuple[int, ...] = (360, 720, 1080), seconds: int = 60, rounds: int = 3,
                 say: Callable[[str], None] = lambda text: None) -> list[dict]:
     "A row for every codec and size: the costs of an hour, and its megabytes."
@@ -141,12 +143,14 @@ def _own_cache() -> Iterator[None]:
         try: yield
         finally: os.environ.pop("VFR_CACHE") if before is None else os.environ.update(VFR_CACHE=before)
 
+# %% ../../nbs/bench/82_scale.ipynb #58d2e646
 def disk_bytes(folder: str | Path) -> int:
     "Bytes of all files below a folder."
     return sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file())
 
 def _index_bytes(library: Library) -> int: return disk_bytes(Path(library.path) / "frames.lance" / "_indices")
 
+# %% ../../nbs/bench/82_scale.ipynb #180b2421
 def _all_different(frames: FrameVectors, reference_set: ReferenceSet, seed: int) -> FrameVectors:
     "The same frames with pictures and vectors that occur once."
     from PIL import Image
@@ -164,6 +168,7 @@ def _write_copies(library: Library, frames: list[FrameVectors], path: str | Path
         row = dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0)
         library._write(row, f, [])
 
+# %% ../../nbs/bench/82_scale.ipynb #46fc38d9
 def library_costs(path: str | Path, # a video file
                   minute: str | Path = None, # a file of a minute of the same kind
                   copies: int = 3) -> dict:
@@ -199,6 +204,7 @@ def _index_search(frames: object, wanted: np.ndarray) -> object: # LanceDB's tab
     looking = frames.search(wanted, vector_column_name="vector").distance_type("cosine").nprobes(64).refine_factor(20)
     return looking.select(["video", "time", "_distance"]).limit(10).to_arrow()
 
+# %% ../../nbs/bench/82_scale.ipynb #3fa88af8
 def recall_at_10(library: Library, # from `made_library`
                  wanted: np.ndarray, # float (q, dim)
                  frames: object) -> tuple[float, list[float]]: # its frames table
@@ -212,6 +218,7 @@ def recall_at_10(library: Library, # from `made_library`
         hits.append(len(exact & {int(v, 16) + int(t) for v, t in rows}) / 10)   # an id is where its frames begin
     return round(float(np.mean(hits)), 4), ms
 
+# %% ../../nbs/bench/82_scale.ipynb #769885da
 def _median_ms(f: Callable[[], object], rounds: int) -> float: # milliseconds on the clock
     times = []
     for k in range(rounds + 1):
@@ -226,6 +233,7 @@ def _load_anew(library: Library):
     library._held = None
     library._load()
 
+# %% ../../nbs/bench/82_scale.ipynb #1afaba38
 def _index_costs(library: Library, way: str, wanted: np.ndarray, rounds: int) -> dict: # way: `built` or `light`
     "Make an index, and search with it alone."
     from lancedb.index import IvfPq
@@ -242,6 +250,7 @@ def _index_costs(library: Library, way: str, wanted: np.ndarray, rounds: int) ->
     return dict(way=way, build_seconds=round(cpu, 1), build_clock=round(clock, 1), bytes=size, recall_at_10=recall,
                 index_ms=round(statistics.median(ms), 2), search_ms=whole)
 
+# %% ../../nbs/bench/82_scale.ipynb #37d84ed5
 def search_costs(n: int, # frames
                  ways: tuple[str, ...] = ("light",), # of making an index: `built` as `build_index` does, `light`
                  queries: int = 100, rounds: int = 7,
@@ -309,6 +318,7 @@ def _shelf(path: str | Path, n: int, folder: str | Path):
         box = (16).to_bytes(4, "big") + b"free" + k.to_bytes(8, "big")
         (Path(folder) / f"{k}.mp4").write_bytes(film + box)
 
+# %% ../../nbs/bench/82_scale.ipynb #029feb14
 def _stopwatch() -> Callable[[], list[float]]:
     "Says how many seconds have gone by since now: on the clock, and of processors in this process and what it started."
     from vfr_lib.ui.monitor import own_processes, processor_seconds
@@ -316,6 +326,7 @@ def _stopwatch() -> Callable[[], list[float]]:
     began = now()
     return lambda: (now() - began).tolist()
 
+# %% ../../nbs/bench/82_scale.ipynb #040fb3f8
 @contextmanager
 def _on_cores(n: int) -> Iterator[None]:
     "Only n processor cores for this process and for what it starts."

@@ -29,6 +29,7 @@ def _photographs() -> list[np.ndarray]: # RGB uint8 (height, width, 3)
               data.hubble_deep_field(), data.retina(), data.immunohistochemistry())
     return [np.ascontiguousarray(p[..., :3]) for p in photos]
 
+# %% ../../nbs/bench/80_speed.ipynb #fc3e78ca
 def moving_photographs(size: tuple[int, int], # (width, height), pixels
                        frames: int, # 30 of them a second
                        seed: int = 0) -> Iterator[np.ndarray]: # RGB uint8 (height, width, 3)
@@ -67,6 +68,7 @@ def repeat_video(source: str | Path, # a video file
             shift += length
     return place
 
+# %% ../../nbs/bench/80_speed.ipynb #b4da65ca
 def bench_clip(height: int = 360, # pixels; the width is 16:9
                seconds: int = 60) -> Path: # from 60 on, a whole number of minutes
     "The path of a clip at 30 frames per second, made once and kept in the cache folder."
@@ -99,6 +101,7 @@ def opencv_loop(path: str | Path,
             i += 1
     finally: video.release()
 
+# %% ../../nbs/bench/80_speed.ipynb #2bfd1276
 def ffmpeg_null(path: str | Path) -> float: # processor seconds of that process
     "FFmpeg decoding every frame into nothing, `ffmpeg -i PATH -f null -`."
     program = shutil.which("ffmpeg")
@@ -130,6 +133,7 @@ def _plain_model(folder: str | Path) -> tuple: # (`torch.nn.Module`, `EncoderCon
     model = torch.nn.Sequential(whole.image, whole.image_head).to(memory_format=torch.contiguous_format).eval()
     return model, whole.config
 
+# %% ../../nbs/bench/80_speed.ipynb #5d64cdd7
 def one_by_one(pictures: Iterable[np.ndarray], # n of RGB uint8 (height, width, 3)
                folder: str | Path = EMBEDDED) -> np.ndarray: # of an encoder; float32 (n, dim)
     "Vectors of pictures, one at a time through PIL, torchvision's transforms and the plain network in float32."
@@ -159,6 +163,7 @@ def child_seconds(command: list[str], **kw) -> float: # for `subprocess.run`
     if done.returncode: raise VfrError(f"{Path(command[0]).name} failed: {done.stderr.strip()[-300:]}")
     return used() - start
 
+# %% ../../nbs/bench/80_speed.ipynb #95a06ae5
 def cpu_seconds(f: Callable[[], object]) -> float:
     "Processor seconds of all threads of this process while `f()` runs."
     start = time.process_time()
@@ -217,6 +222,7 @@ def check_frames(path: str | Path, every: float = 1.0) -> int: # how many frames
     if next(full, None) is not None: raise VfrError(f"{path}: a full decode has more frames")
     return n
 
+# %% ../../nbs/bench/80_speed.ipynb #2b5ad415
 def check_vectors(path: str | Path, encoder: InferenceEncoder, every: float = 1.0) -> float:
     """The least cosine with what the plain network gives for the same frames; VfrError where it is below 0.9,
     or where the answer that grows does not end as the plain one, bit for bit."""
@@ -260,6 +266,7 @@ def bench_pipeline(path: str | Path, every: float = 1.0, rounds: int = 3,
     naive_vectors(bench_clip(360, 6))
     return in_turn(contestants, rounds)
 
+# %% ../../nbs/bench/80_speed.ipynb #e7a2c18a
 def bench_encoding(n: int = 64, # pictures
                    rounds: int = 3, engines: list[str] = None) -> dict[str, list[float]]: # None: all there are
     "Processor seconds per picture, of every engine on squares that are ready, and of the plain network one by one."
@@ -290,6 +297,7 @@ def bench_query(rounds: int = 21) -> dict[str, list[float]]:
             out.setdefault(name, []).append(1000 * (time.perf_counter() - start))
     return out
 
+# %% ../../nbs/bench/80_speed.ipynb #cabb4032
 def _find_command(path: str | Path, *more: str) -> list[str]:
     code = "import sys; from vfr_lib.cli import main; sys.exit(main())"
     return [sys.executable, "-c", code, "find", str(path), "a cup of coffee", *more]
@@ -303,6 +311,7 @@ def bench_startup(path: str | Path, rounds: int = 5) -> dict[str, list[float]]:
                    "floor": lambda: child_seconds([sys.executable, "-c", "import numpy"])}
     return in_turn(contestants, rounds)
 
+# %% ../../nbs/bench/80_speed.ipynb #eeda0124
 def bench_first_look(path: str | Path) -> tuple[float | None, float]: # seconds to the first look, seconds in all
     "How long `vfr find` takes as a process, on the clock, on a video that it has not seen."
     start = time.perf_counter()
