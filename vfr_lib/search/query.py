@@ -18,9 +18,9 @@ import numpy as np
 from ..core import VfrError, renamed, write_whole
 from ..encoders.base import Encoder, to_rgb, unit
 from ..encoders.inference import load_for_inference
-from .calibration import ReferenceSet, p_value
+from .calibration import ReferenceSet
 from .embedding import FrameVectors
-from .moments import Curve, find_moments, shot_cuts
+from .moments import Curve, calibrated_curve, find_moments, shot_cuts
 
 # %% ../../nbs/search/34_query.ipynb #19b1f5f7
 @dataclass(frozen=True)
@@ -356,13 +356,12 @@ def _leaf_curve(query: Query, frames: FrameVectors, digest: str, # of the frames
     "The curve of a part over the frames of a video."
     wanted = _vector(query, encoder)
     def make():
-        scores = frames.vectors @ wanted
-        if reference_set is None: return Curve(scores, scores)
-        reference = _reference_for(query, reference_set)
-        offsets, null_scores = _remember(_known, (digest, reference.digest),
-                                         lambda: reference.of_frames(frames.vectors, frames.blank), 128)
-        calibrated = scores - offsets - reference.of_query(wanted)
-        return Curve(scores, calibrated, p_value(calibrated, null_scores))
+        offsets = null_scores = reference = None
+        if reference_set is not None:
+            reference = _reference_for(query, reference_set)
+            offsets, null_scores = _remember(_known, (digest, reference.digest),
+                                             lambda: reference.of_frames(frames.vectors, frames.blank), 128)
+        return calibrated_curve(frames.vectors @ wanted, wanted, offsets, reference, null_scores)
     key = digest, wanted.tobytes(), query.is_text, reference_set and reference_set.digest
     return _remember(_known, key, make, 128)
 
