@@ -128,7 +128,7 @@ def _decord(path: str | Path, every: float) -> Iterator[np.ndarray]:
 def _plain_model(folder: str | Path) -> tuple: # (`torch.nn.Module`, `EncoderConfig`)
     "The image half of an encoder in plain PyTorch, and its settings."
     import torch
-    from vfr_lib.encoders.dual import read_encoder
+    from vfr_lib.encoders.load import read_encoder
     whole = read_encoder(folder, "cpu")
     model = torch.nn.Sequential(whole.image, whole.image_head).to(memory_format=torch.contiguous_format).eval()
     return model, whole.config
@@ -288,7 +288,7 @@ def bench_encoding(n: int = 64, # pictures
 # %% ../../nbs/bench/80_speed.ipynb #819718bc
 def bench_query(rounds: int = 21) -> dict[str, list[float]]:
     "Milliseconds on the clock from a sentence to its vector: ours, and the trained model in PyTorch."
-    from vfr_lib.encoders.dual import load_encoder
+    from vfr_lib.encoders.load import load_encoder
     out = {}
     for name, encoder in (("vfr_lib", load_for_inference()), ("torch", load_encoder())):
         encoder.encode_texts("a dog")

@@ -15,7 +15,7 @@ import torch
 from tqdm.auto import tqdm
 
 from ..core import VfrError, write_whole
-from ..encoders.dual import save_encoder
+from ..encoders.load import save_encoder
 from .config import TrainConfig
 from .distributed import ProcessGroup
 from .optim import LRSchedule, averaged, parameter_groups

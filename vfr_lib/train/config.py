@@ -10,7 +10,7 @@ import json, math
 from dataclasses import Field, dataclass, fields
 
 from ..core import VfrError
-from ..encoders.dual import EncoderConfig
+from ..encoders.checks import EncoderConfig
 
 # %% ../../nbs/train/73_config.ipynb #a9779c9c
 @dataclass

@@ -17,7 +17,8 @@ import torch
 from tqdm.auto import tqdm
 
 from ..core import VfrError
-from ..encoders.dual import encode_pairs, load_encoder, weights_digest
+from ..encoders.base import encode_pairs, weights_digest
+from ..encoders.load import load_encoder
 from ..media.frames import iter_frames, probe
 from .datasets import CaptionedImages, duplicates
 from .metrics import bootstrap_ci, chance, gallery_curve, mean_rank, ranks, summary

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from ..core import VfrError, renamed
 from ..encoders.base import open_image
-from ..encoders.dual import weights_digest
+from ..encoders.base import weights_digest
 from ..encoders.inference import load_for_inference
 from ..media.synthetic import make_clip
 from ..search.calibration import ReferenceSet, reference_set_of
