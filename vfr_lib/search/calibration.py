@@ -261,7 +261,7 @@ def _comparable(self: ReferenceSet, null_scores: np.ndarray # float (k,), of one
                ) -> np.ndarray:
     "The null scores of those sentences that are about such things as are seen there, `share` of all; the others stand at -inf."
     measured = np.isfinite(null_scores)
-    if not measured.any(): return null_scores
+    if self.share == 1 or not measured.any(): return null_scores
     x, weights = self._direction
     centred = np.where(measured, null_scores - null_scores[measured].mean(), 0)
     fit = x @ (weights @ centred)   # how high such sentences come, smoothed over all that are like them
