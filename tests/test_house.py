@@ -6,7 +6,7 @@ import pytest
 from helpers import command, root
 
 # notebooks that measure, or use all cores anyway; and those that tell something in seconds
-ALONE = ("bench/*", "benchmarks/[efps][mrit]*", "encoders/*_inference*", "search/*_embedding*", "ui/*_monitor*", "library/*_cluster*")
+ALONE = ("bench/*", "benchmarks/embedding*", "benchmarks/frames*", "benchmarks/pipeline*", "benchmarks/startup*", "encoders/*_inference*", "search/*_embedding*", "ui/*_monitor*", "library/*_cluster*")
 QUICK = ("0*", "media/*", "encoders/*_base*", "search/3[02-8]_*", "library/4[0-3]_*", "export/*", "ui/*_jobs*", "ui/*_player*", "train/7[0-2]_*", "demo*", "index*")
 notebooks = sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 is_one_of = lambda p, patterns: any(fnmatch(p.relative_to("nbs").as_posix(), pattern) for pattern in patterns)
@@ -15,7 +15,7 @@ marked = [pytest.param(p, marks=[m for m, patterns in ((pytest.mark.alone, ALONE
 
 @pytest.mark.parametrize("notebook", marked, ids=str)
 def test_notebook_runs(notebook):
-    env = os.environ if notebook.stem in ALONE else {**os.environ, "OMP_NUM_THREADS": "1"}
+    env = os.environ if is_one_of(notebook, ALONE) else {**os.environ, "OMP_NUM_THREADS": "1"}
     r = command("nbdev_test", "--path", notebook, "--n_workers", "0", cwd=root, timeout=600, env=env)
     assert r.returncode == 0, r.stdout[-4000:] + r.stderr[-4000:]
 

@@ -11,16 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import VfrError, figure_html, hms
+from ..core import Moments, VfrError, figure_html, hms
 from .check import check_library
 from .encoding import LibraryEncoder
 from .ingest import Ingest, LocalExecutor
 from .lock import WriterLock
 from .memory import FrameMemory
 from .search import LibrarySearch
-from .store import Store, is_one_of, picture_of
+from .store import Store, evidence_tables, is_one_of, picture_of
 from .writer import LibraryWriter
 from ..search.calibration import reference_set_of
+from ..search.evidence import registered
+from ..search.find import SearchConfig, config_of
 
 # %% ../../nbs/library/48_library.ipynb #d954b8a3
 class Library:
@@ -93,18 +95,20 @@ class Library:
             self.lock.prove()
             with self.store.errors():
                 self.store.table("videos").delete(is_one_of("id", row["id"]))
-                for name in ("frames", "lines"): self.store.table(name).delete(is_one_of("video", row["key"]))
+                for name in evidence_tables():
+                    if self.store.has(name): self.store.table(name).delete(is_one_of("video", row["key"]))
             self.writer.tidy()
 
     def search(self, query, # what should be seen or said: a sentence, or a `Query`
-               top=5, # number of moments, at most
+               top: int | None = None, # number of moments, at most; None takes that of the config
                videos=None, # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
-               level=0.05, # the highest p-value that counts as found
-               speech=True, # search what was said, too
-               pictures=True, # thumbnails of the best frames
-               exact=False): # look into the files for the cuts at which moments begin and end
+               config: SearchConfig | None = None,
+               **settings # fields of `SearchConfig`; `speech=False` searches all but what is said
+              ) -> Moments:
         "The best moments of all videos: `Moments`, best first."
-        return self.searcher.search(query, top, videos, level, speech, pictures, exact)
+        if settings.pop("speech", True) is False or settings.pop("said", True) is False:
+            settings["evidence"] = tuple(e.name for e in registered(settings.get("evidence")) if e.name != "said")
+        return self.searcher.search(query, videos, config_of(config, top=top, every=self.every, **settings))
 
     def check(self, repair=False, # mend what can be mended
               wait=True): # for another process that is writing

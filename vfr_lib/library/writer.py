@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .encoding import LibraryEncoder, identity_of, name_of
 from .lock import WriterLock
-from .store import FORMAT, Store, age_of, is_one_of, lines_with_words, same_place, schemas, video_rows, words_index
+from .store import FORMAT, Store, age_of, evidence_tables, is_one_of, lines_with_words, same_place, schemas, video_rows, words_index
 
 # %% ../../nbs/library/43_writer.ipynb #c3turn02
 class LibraryWriter:
@@ -64,7 +64,8 @@ class LibraryWriter:
 
     def _make_indices(self):
         from lancedb.index import BTree
-        for name, column, index in (("frames", "video", BTree()), ("lines", "words", words_index())):
+        worded = [(n, "words", words_index()) for n in evidence_tables() if "words" in self.store.connection.open_table(n).schema.names]
+        for name, column, index in [("frames", "video", BTree()), *worded]:
             table = self.store.connection.open_table(name)
             if not any(column in i.columns for i in table.list_indices()): table.create_index(column, config=index)
 
@@ -93,27 +94,32 @@ class LibraryWriter:
         self.lock.prove()
         with self.store.errors():
             self.delete_videos(keys)
-            for name in ("frames", "lines"): self._delete(self.store.table(name), "video", keys)
+            for table in self._tables().values(): self._delete(table, "video", keys)
 
     def sweep(self, thorough=False):
         "Delete rows that belong to no video: someone was interrupted. With `thorough` all are looked at, else only where the numbers differ."
-        videos, tables = self.store.table("videos"), [self.store.table("frames"), self.store.table("lines")]
+        videos, tables = self.store.table("videos"), self._tables()
         with self.store.errors():
             known = videos.search().select(["id", "key", "added", "frames", "lines", "instead"]).limit(None).to_arrow().to_pylist()
             replaced = {key for v in known for key in v["instead"] or ()} & {v["key"] or v["id"] for v in known}
-            if not thorough and not replaced and all(v["added"] for v in known) and [t.count_rows() for t in tables] == [sum(v[n] for v in known) for n in ("frames", "lines")]: return
-            lying = [set(t.search().select(["video"]).limit(None).to_arrow()["video"].unique().to_pylist()) for t in tables]
+            counted = lambda: all(tables[n].count_rows() == sum(v[n] for v in known) for n in ("frames", "lines"))
+            if not thorough and not replaced and all(v["added"] for v in known) and counted(): return
+            lying = {n: set(t.search().select(["video"]).limit(None).to_arrow()["video"].unique().to_pylist()) for n, t in tables.items()}
             videos.delete("added IS NULL")   # from here on none of what is lying there can be entered any more
             self.delete_videos(replaced)
             if twice := self._twice(): videos.delete(is_one_of("key", *twice))
             keys = {v["key"] for v in self.store.rows("key")}
-            for table, names in zip(tables, lying): self._delete(table, "video", names - keys)
+            for name, there in lying.items(): self._delete(tables[name], "video", there - keys)
 
     def _twice(self):
         "Keys of videos that are there already under another key: two have written at the same time."
         rows = self.store.table("videos").search().select(["id", "key", "added"]).limit(None).to_arrow().to_pylist()
         first = {r["id"]: r for r in sorted(rows, key=age_of, reverse=True)}
         return [r["key"] for r in rows if r["key"] and first[r["id"]] is not r]
+
+    def _tables(self):
+        "{name: table} of every kind of evidence that has one here."
+        return {name: table for name in evidence_tables() if (table := self.store.table(name)) is not None}
 
     def _delete(self, table, column, values):
         if None in values: table.delete(f"{column} IS NULL")
@@ -126,7 +132,6 @@ class LibraryWriter:
     def tidy(self):
         "Join what lies in many small pieces, and delete what nobody reads any more."
         if self.lock.lost: return   # it is another's turn
-        for name in ("frames", "lines", "videos"):
-            table = self.store.table(name)
+        for table in (self.store.table("videos"), *self._tables().values()):
             with self.store.errors():
                 if table.stats()["fragment_stats"]["num_small_fragments"] > 16: table.optimize(cleanup_older_than=timedelta(hours=1))
