@@ -23,7 +23,9 @@ from ..cache import cache_folder, file_digest
 from ..core import write_whole
 from ..encoders.base import unit
 from ..encoders.inference import load_for_inference
-from ..library.library import Library, frame_rows, scan, video_rows
+from ..library.library import Library
+from ..search.visual import scan
+from ..library.store import frame_rows, video_rows
 from ..media.frames import Sampler, iter_frames, probe
 from ..search.calibration import reference_set_of
 from ..search.embedding import decode_width, embed_stages
@@ -159,12 +161,12 @@ def library_costs(path, # a video file
         reference_set = reference_set_of(library.encoder)
         frames = [_all_different(found[-1], reference_set, k) for k in range(copies)]
         calibrating = cpu_seconds(lambda: [reference_set.of_frames(f.vectors) for f in frames])   # what is kept now is not done again below
-        with library._writing():
-            write = lambda i: library._write(dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0), frames[i], [])
+        with library.writer.writing():
+            write = lambda i: library.ingest.write(dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0), frames[i], [])
             clock, writing = time.perf_counter(), cpu_seconds(lambda: [write(i) for i in range(copies)])
             clock = time.perf_counter() - clock
-            for name in ("frames", "videos"): library._table(name).optimize(cleanup_older_than=timedelta(0))
-        n, table = copies * len(frames[0]), library._table("frames").to_arrow()
+            for name in ("frames", "videos"): library.store.table(name).optimize(cleanup_older_than=timedelta(0))
+        n, table = copies * len(frames[0]), library.store.table("frames").to_arrow()
         row = {c: round(table[c].nbytes / n, 1) for c in table.column_names}
         on_disk = {name: disk_bytes(Path(library.path) / f"{name}.lance" / "data") for name in ("frames", "videos")}
         return dict(rows=len(frames[0]), seconds=round(frames[0].end, 1), bytes_per_row=row, disk_bytes_per_row=round(on_disk["frames"] / n, 1), btree_bytes_per_row=round(disk_bytes(Path(library.path) / "frames.lance" / "_indices") / n, 1),
@@ -176,7 +178,7 @@ LIGHT = dict(max_iterations=10, sample_rate=64)
 
 def recall_at_10(library, wanted, frames): # a library that `made_library` made; float array (q, dim); its frames table
     "(share of the ten best frames of an exact scan that the index finds, milliseconds of the index for each query)."
-    vectors, hits, ms = library._load().vectors, [], []
+    vectors, hits, ms = library.frames.load().vectors, [], []
     for w in wanted:
         exact = set(np.argpartition(-scan(vectors, w), 10)[:10].tolist())
         look = lambda: frames.search(w, vector_column_name="vector").distance_type("cosine").nprobes(64).refine_factor(20).select(["video", "time", "_distance"]).limit(10).to_arrow()
@@ -201,8 +203,8 @@ def search_costs(n, # frames
         began = time.perf_counter()
         reference_set = reference_set_of(load_for_inference())
         library = made_library(f"{folder}/library", n, draw=lambda rng, k, dim: lifelike(k, reference_set, rng))
-        frames, made, vectors = library._table("frames"), time.perf_counter() - began, library._load().vectors
-        out = dict(frames=n, made_seconds=round(made, 1), load_ms=_median_ms(lambda: (setattr(library, "_held", None), library._load()), 1), scan_ms=_median_ms(lambda: scan(vectors, reference_set.sentences[0]), rounds),
+        frames, made, vectors = library.store.table("frames"), time.perf_counter() - began, library.frames.load().vectors
+        out = dict(frames=n, made_seconds=round(made, 1), load_ms=_median_ms(lambda: (library.frames.forget(), library.frames.load()), 1), scan_ms=_median_ms(lambda: scan(vectors, reference_set.sentences[0]), rounds),
                    search_ms=_median_ms(lambda: library.search("a dog", speech=False, pictures=False), rounds), indices=[])
         for way in ways:
             say(f"index of {n:,} frames, {way}")
@@ -211,7 +213,8 @@ def search_costs(n, # frames
             clock = time.perf_counter() - clock
             size = disk_bytes(Path(library.path) / "frames.lance" / "_indices") - before
             recall, ms = recall_at_10(library, reference_set.sentences[:queries], frames)
-            library.memory, library._held = 0, None
+            library.memory = 0
+            library.frames.forget()
             whole = _median_ms(lambda: library.search("a dog", speech=False, pictures=False), rounds)
             library.memory = None
             out["indices"].append(dict(way=way, build_seconds=round(cpu, 1), build_clock=round(clock, 1), bytes=size, recall_at_10=recall, index_ms=round(statistics.median(ms), 2), search_ms=whole))
@@ -248,8 +251,8 @@ def video_costs(counts=(100, 1000, 10_000, 100_000), rounds=5):
         with tempfile.TemporaryDirectory() as folder:
             library = made_library(f"{folder}/library", 1)
             rows = [dict(id=f"{k + 1:032x}", title=f"video {k}", link=None, path=f"/videos/{k}.mp4", duration=600.0, frames=0, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"") for k in range(n - 1)]
-            library._table("videos").add(video_rows(rows))
-            out.append(dict(videos=n, list_ms=_median_ms(lambda: library._rows("id", "title", "link", "path"), rounds)))
+            library.store.table("videos").add(video_rows(rows))
+            out.append(dict(videos=n, list_ms=_median_ms(lambda: library.store.rows("id", "title", "link", "path"), rounds)))
     return out
 
 # %% ../../nbs/bench/82_scale.ipynb #d2ray002

@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..encoders.base import unit
-from ..library.library import Library, frame_rows, scan, video_rows
+from ..library.library import Library
+from ..search.visual import scan
+from ..library.store import frame_rows, video_rows
 
 # %% ../../nbs/bench/81_search.ipynb #e2ecf1bc
 def read_all(block, # a contiguous array
@@ -29,15 +31,15 @@ def made_library(path, # folder
     "A `Library` of made vectors, random ones unless told otherwise, in videos of an hour, for measuring."
     library, rng = Library(path, encoder), np.random.default_rng(seed)
     dim = library.encoder.dim
-    with library._writing():
+    with library.writer.writing():
         for k in range(0, frames, 3600):
             n = min(3600, frames - k)
             id, times = f"{k:032x}", np.arange(n, dtype=float)
             vectors = draw(rng, n, dim)
-            library._table("frames").add(frame_rows(id, times, times + 1, np.zeros(n, np.float32), vectors, [b""] * n))
+            library.store.table("frames").add(frame_rows(id, times, times + 1, np.zeros(n, np.float32), vectors, [b""] * n))
             row = dict(id=id, title=f"video {k // 3600}", link=None, path="", duration=float(n), frames=n, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"")
-            library._table("videos").add(video_rows([row]))
-        library._tidy()
+            library.store.table("videos").add(video_rows([row]))
+        library.writer.tidy()
     return library
 
 # %% ../../nbs/bench/81_search.ipynb #78cb0aef
@@ -49,8 +51,8 @@ def bench_search(sizes=(1_000, 10_000, 100_000, 1_000_000), # frames
         say(f"{n:,} frames")
         with tempfile.TemporaryDirectory() as folder:
             library = made_library(f"{folder}/library", n)
-            vectors, wanted = library._load().vectors, library.encoder.encode_texts("a dog")[0]
-            frames = library._table("frames")
+            vectors, wanted = library.frames.load().vectors, library.encoder.encode_texts("a dog")[0]
+            frames = library.store.table("frames")
             ways = {"read": lambda: read_all(vectors, pool), "scan": lambda: scan(vectors, wanted), "search": lambda: library.search("a dog", speech=False, pictures=False),
                     "lancedb": lambda: frames.search(wanted, vector_column_name="vector").distance_type("dot").bypass_vector_index().select(["video", "time", "_distance"]).limit(10).to_arrow()}
             exact = np.argsort(-(vectors.astype(np.float32) @ wanted))[:10] if n <= 100_000 else None
