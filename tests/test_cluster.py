@@ -8,7 +8,8 @@ import pytest
 from helpers import bin, command, four_films, fresh_cache
 from ray_nodes import QUICK, Nodes, _kill, can_hide
 
-from vfr_lib.encoders.dual import save_encoder, toy_encoder
+from vfr_lib.encoders.dual import toy_encoder
+from vfr_lib.encoders.load import save_encoder
 from vfr_lib.library.library import Library
 from vfr_lib.media.download import PracticeServer
 from vfr_lib.media.synthetic import make_clip

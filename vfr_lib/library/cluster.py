@@ -20,7 +20,8 @@ from filelock import FileLock, Timeout
 
 from ..cache import cache_folder, file_digest
 from ..core import VfrError, warn, write_whole
-from ..encoders.base import EMBEDDED, Encoder, EncoderConfig, to_squares
+from ..encoders.base import EMBEDDED, Encoder, to_squares
+from ..encoders.checks import EncoderConfig
 from ..encoders.inference import InferenceEncoder, load_for_inference
 from .ingest import Added, Ingest, file_stamp
 from .store import frame_rows, line_rows, store_errors

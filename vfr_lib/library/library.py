@@ -21,6 +21,7 @@ from .search import LibrarySearch
 from .store import Store, is_one_of, picture_of
 from .writer import LibraryWriter
 from ..search.calibration import reference_set_of
+from ..search.find import config_of
 
 # %% ../../nbs/library/48_library.ipynb #d954b8a3
 class Library:
@@ -97,14 +98,13 @@ class Library:
             self.writer.tidy()
 
     def search(self, query, # what should be seen or said: a sentence, or a `Query`
-               top=5, # number of moments, at most
+               top=None, # number of moments, at most; None takes that of the config
                videos=None, # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
-               level=0.05, # the highest p-value that counts as found
-               speech=True, # search what was said, too
-               pictures=True, # thumbnails of the best frames
-               exact=False): # look into the files for the cuts at which moments begin and end
+               config=None, # a `SearchConfig`
+               **settings): # fields of `SearchConfig`, and `speech`: False searches what is seen alone
         "The best moments of all videos: `Moments`, best first."
-        return self.searcher.search(query, top, videos, level, speech, pictures, exact)
+        if not settings.pop("speech", True): settings["evidence"] = ("seen",)
+        return self.searcher.search(query, config_of(config, top=top, **settings), videos)
 
     def check(self, repair=False, # mend what can be mended
               wait=True): # for another process that is writing

@@ -82,13 +82,10 @@ class LibrarySearch:
         self.store, self.encoding, self.memory, self._judged = store, encoding, memory, set()   # (key, time) of answers that were looked at
 
     def search(self, query, # what should be seen or said: a sentence, or a `Query`
-               top=5, # number of moments, at most
-               videos=None, # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
-               level=0.05, # the highest p-value that counts as found
-               speech=True, # search what was said, too
-               pictures=True, # thumbnails of the best frames
-               exact=False): # look into the files for the cuts at which moments begin and end
+               config, # a `SearchConfig`
+               videos=None): # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
         "The best moments of all videos: `Moments`, best first."
+        top, level, exact, speech = config.top, config.level, bool(config.exact), config.evidence is None or "said" in config.evidence
         self.encoding.follow()
         check_search(query, top, self.store.every, level)
         answer = Moments()
@@ -104,10 +101,10 @@ class LibrarySearch:
         else: raise VfrError(f"{self.store.path} is being changed all the time: ask again", "busy")
         seen, look = looked
         best = _fused(seen, heard, look, level)[:top]
-        if self._found_blank(best): return self.search(query, top, videos, level, speech, pictures, exact)
+        if self._found_blank(best): return self.search(query, config, videos)
         self._look_for_changes(rows, {f.id for f in best})
         answer.files = {r["link"]: r["path"] for r in rows if r["link"]}
-        answer.extend(self._with_pictures(best) if pictures else [f.moment for f in best])
+        answer.extend(self._with_pictures(best) if config.pictures else [f.moment for f in best])
         return answer
 
     def _chosen(self, videos, rows):

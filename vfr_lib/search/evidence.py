@@ -102,7 +102,6 @@ def unregister(name: str) -> None:
 def registered(names: "list[str] | tuple[str, ...] | str | None" = None # None takes all
               ) -> list[Evidence]:
     "The kinds of evidence with these names, in the order of registering; VfrError where one is not known."
-    from vfr_lib.search import speech, visual   # these two are always there
     order = sorted(_registered, key=lambda name: {"seen": 0, "said": 1}.get(name, 2))
     names = order if names is None else [names] if isinstance(names, str) else list(names)
     for name in names:

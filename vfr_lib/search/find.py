@@ -165,3 +165,9 @@ def find(video, # a path, an http(s) link, or `sample`
     count, settings = settings.pop("count", None), dict(settings, early=False)
     *_, found = find_anytime(video, query, config, progress, stop, count, top=top, **settings)
     return found
+
+# %% ../../nbs/search/39_find.ipynb #findmom0
+def __getattr__(name: str):   # `vfr_lib.moments` was this room and the one of moments
+    from vfr_lib.search import moments
+    if name.startswith("__") or not hasattr(moments, name): raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(moments, name)
