@@ -137,12 +137,12 @@ def build_index(library, # a `Library`
     return {"frames": n, "queries": len(wanted), "recall@10": round(float(np.mean(hits)), 4)}
 
 # %% ../../nbs/library/48_library.ipynb #86895a3a
-_rooms = "store", "encoding", "lock", "writer", "ingest", "memory", "search", "check"
+_rooms = *(f"library.{room}" for room in "store encoding lock writer ingest memory search check".split()), "search.speech", "search.visual"
 
-def __getattr__(name):
-    "Names of the rooms that this one was taken apart into."
+def __getattr__(name: str):
+    "Names that lay here before this room was taken apart."
     from importlib import import_module
     for room in () if name.startswith("_") else _rooms:
-        there = import_module(f"vfr_lib.library.{room}")
+        there = import_module(f"vfr_lib.{room}")
         if hasattr(there, name): return getattr(there, name)
     raise AttributeError(f"vfr_lib.library.library has no {name!r}")
