@@ -25,7 +25,9 @@ from ..cache import cache_folder, file_digest
 from ..core import to_jpeg, write_whole
 from ..encoders.base import Encoder, unit
 from ..encoders.inference import load_for_inference
-from ..library.library import Library, frame_rows, scan, video_rows
+from ..library.library import Library
+from ..library.store import frame_rows, video_rows
+from ..search.visual import scan
 from ..media.frames import Sampler, iter_frames, probe
 from ..search.calibration import ReferenceSet, reference_set_of
 from ..search.embedding import THUMB, FrameVectors, decode_width, embed_stages
@@ -166,7 +168,7 @@ def _all_different(frames: FrameVectors, reference_set: ReferenceSet, seed: int)
 def _write_copies(library: Library, frames: list[FrameVectors], path: str | Path):
     for i, f in enumerate(frames):
         row = dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0)
-        library._write(row, f, [])
+        library.ingest.write(row, f, [])
 
 # %% ../../nbs/bench/82_scale.ipynb #46fc38d9
 def library_costs(path: str | Path, # a video file
@@ -182,11 +184,11 @@ def library_costs(path: str | Path, # a video file
         reference_set = reference_set_of(library.encoder)
         frames = [_all_different(found[-1], reference_set, k) for k in range(copies)]
         calibrating = cpu_seconds(lambda: [reference_set.of_frames(f.vectors) for f in frames])   # not done again below
-        with library._writing():
+        with library.writer.writing():
             clock, writing = time.perf_counter(), cpu_seconds(lambda: _write_copies(library, frames, path))
             clock = time.perf_counter() - clock
-            for name in ("frames", "videos"): library._table(name).optimize(cleanup_older_than=timedelta(0))
-        n, table = copies * len(frames[0]), library._table("frames").to_arrow()
+            for name in ("frames", "videos"): library.store.table(name).optimize(cleanup_older_than=timedelta(0))
+        n, table = copies * len(frames[0]), library.store.table("frames").to_arrow()
         on_disk = {name: disk_bytes(Path(library.path) / f"{name}.lance" / "data") for name in ("frames", "videos")}
         return dict(rows=len(frames[0]), seconds=round(frames[0].end, 1),
                     bytes_per_row={c: round(table[c].nbytes / n, 1) for c in table.column_names},
@@ -209,7 +211,7 @@ def recall_at_10(library: Library, # from `made_library`
                  wanted: np.ndarray, # float (q, dim)
                  frames: object) -> tuple[float, list[float]]: # its frames table
     "(fraction of the ten best frames of an exact scan that the index finds, milliseconds of the index for each query)."
-    vectors, hits, ms = library._load().vectors, [], []
+    vectors, hits, ms = library.frames.load().vectors, [], []
     for w in wanted:
         exact = set(np.argpartition(-scan(vectors, w), 10)[:10].tolist())
         _index_search(frames, w)   # its lists are in the system's memory
@@ -230,21 +232,21 @@ def _median_ms(f: Callable[[], object], rounds: int) -> float: # milliseconds on
 def _ask(library: Library): return library.search("a dog", speech=False, pictures=False)
 
 def _load_anew(library: Library):
-    library._held = None
-    library._load()
+    library.frames._held = None
+    library.frames.load()
 
 # %% ../../nbs/bench/82_scale.ipynb #1afaba38
 def _index_costs(library: Library, way: str, wanted: np.ndarray, rounds: int) -> dict: # way: `built` or `light`
     "Make an index, and search with it alone."
     from lancedb.index import IvfPq
-    frames, lists = library._table("frames"), max(1, int(len(library._load().vectors) ** 0.5))
+    frames, lists = library.store.table("frames"), max(1, int(len(library.frames.load().vectors) ** 0.5))
     config = IvfPq(distance_type="cosine", num_partitions=lists, num_sub_vectors=library.encoder.dim // 8,
                    **(LIGHT if way == "light" else {}))
     before, clock = _index_bytes(library), time.perf_counter()
     cpu = cpu_seconds(lambda: frames.create_index("vector", config=config))
     clock, size = time.perf_counter() - clock, _index_bytes(library) - before
     recall, ms = recall_at_10(library, wanted, frames)
-    library.memory, library._held = 0, None
+    library.memory, library.frames._held = 0, None
     whole = _median_ms(lambda: _ask(library), rounds)
     library.memory = None
     return dict(way=way, build_seconds=round(cpu, 1), build_clock=round(clock, 1), bytes=size, recall_at_10=recall,
@@ -261,7 +263,7 @@ def search_costs(n: int, # frames
         reference_set = reference_set_of(load_for_inference())
         draw = lambda rng, k, dim: lifelike(k, reference_set, rng)
         library = made_library(f"{folder}/library", n, draw=draw)
-        made, vectors, wanted = time.perf_counter() - began, library._load().vectors, reference_set.sentences
+        made, vectors, wanted = time.perf_counter() - began, library.frames.load().vectors, reference_set.sentences
         out = dict(frames=n, made_seconds=round(made, 1), load_ms=_median_ms(lambda: _load_anew(library), 1),
                    scan_ms=_median_ms(lambda: scan(vectors, wanted[0]), rounds),
                    search_ms=_median_ms(lambda: _ask(library), rounds), indices=[])
@@ -305,8 +307,8 @@ def video_costs(counts: tuple[int, ...] = (100, 1000, 10_000, 100_000), rounds: 
     for n in counts:
         with tempfile.TemporaryDirectory() as folder:
             library = made_library(f"{folder}/library", 1)
-            library._table("videos").add(video_rows([row(k) for k in range(n - 1)]))
-            list_ms = _median_ms(lambda: library._rows("id", "title", "link", "path"), rounds)
+            library.store.table("videos").add(video_rows([row(k) for k in range(n - 1)]))
+            list_ms = _median_ms(lambda: library.store.rows("id", "title", "link", "path"), rounds)
             out.append(dict(videos=n, list_ms=list_ms))
     return out
 

@@ -14,7 +14,9 @@ from typing import Callable
 import numpy as np
 
 from ..encoders.base import Encoder, unit
-from ..library.library import Library, frame_rows, scan, video_rows
+from ..library.library import Library
+from ..library.store import frame_rows, video_rows
+from ..search.visual import scan
 
 # %% ../../nbs/bench/81_search.ipynb #e2ecf1bc
 def read_all(block: np.ndarray, # contiguous
@@ -36,16 +38,16 @@ def made_library(path: str | Path, # a folder
     "A library of made vectors in videos of an hour, for measuring."
     library, rng = Library(path, encoder), np.random.default_rng(seed)
     dim = library.encoder.dim
-    with library._writing():
+    with library.writer.writing():
         for k in range(0, frames, 3600):
             n = min(3600, frames - k)
             id, times = f"{k:032x}", np.arange(n, dtype=float)
             rows = frame_rows(id, times, times + 1, np.zeros(n, np.float32), draw(rng, n, dim), [b""] * n)
-            library._table("frames").add(rows)
+            library.store.table("frames").add(rows)
             row = dict(id=id, title=f"video {k // 3600}", link=None, path="", duration=float(n), frames=n, lines=0,
                        said=None, added=f"{k:012d}", background=None, null=None, poster=b"")
-            library._table("videos").add(video_rows([row]))
-        library._tidy()
+            library.store.table("videos").add(video_rows([row]))
+        library.writer.tidy()
     return library
 
 # %% ../../nbs/bench/81_search.ipynb #78cb0aef
@@ -72,11 +74,11 @@ def bench_search(sizes: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000), #
         say(f"{n:,} frames")
         with tempfile.TemporaryDirectory() as folder:
             library = made_library(f"{folder}/library", n)
-            vectors, wanted = library._load().vectors, library.encoder.encode_texts("a dog")[0]
+            vectors, wanted = library.frames.load().vectors, library.encoder.encode_texts("a dog")[0]
             if n <= 100_000:
                 exact = np.argsort(-(vectors.astype(np.float32) @ wanted))[:10]
                 assert set(np.argsort(-scan(vectors, wanted))[:5]) <= set(exact.tolist())   # it is the right answer
-            frames = library._table("frames")
+            frames = library.store.table("frames")
             times = _rounds({"read": lambda: read_all(vectors, pool), "scan": lambda: scan(vectors, wanted),
                              "search": lambda: library.search("a dog", speech=False, pictures=False),
                              "lancedb": lambda: _lance_scan(frames, wanted)}, rounds)
