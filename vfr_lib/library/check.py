@@ -88,7 +88,7 @@ def _wrong_with(row, lying, length): # of the videos table; what lies under its 
     for name in ("frames", "lines"):
         if row[name] is not None and row[name] != getattr(lying, name): out.append(f"{getattr(lying, name)} {name} where {row[name]} should be")
     null_scores = row["null"] or []
-    if not np.isfinite(np.array(null_scores, float)).all() or length not in (None, len(null_scores)): out.append("a measure of chance that is none")
+    if not (np.array(null_scores, float) < np.inf).all() or length not in (None, len(null_scores)): out.append("a measure of chance that is none")
     return out + sorted(lying.wrong)
 
 # %% ../../nbs/library/47_check.ipynb #cad4b664
@@ -107,7 +107,7 @@ def _known_length(library, rows):
     "{digest of a background: the length of what is measured with it}, as far as that is known here."
     try: reference_set = reference_set_of(library.encoder)
     except VfrError: reference_set = None
-    return {reference_set.digest: len(reference_set.sentences)} if reference_set else {}
+    return reference_set.lengths if reference_set else {}
 
 def _faults_of(row, lying, length):
     "`Fault`s of one video."

@@ -21,9 +21,10 @@ from ..search.visual import FrameMatrix
 def null_scores_of(rows, # of the videos table: dicts with background and null
                    reference_set): # a `ReferenceSet`, or None
     "float32 (videos, sentences): how high the background sentences come in each video, or None where one of them was measured with another background."
-    if reference_set is None or any(r["background"] != reference_set.digest for r in rows): return None
-    if any(len(r["null"] or ()) != len(reference_set.sentences) for r in rows): raise ValueError("what was measured of a video is not whole")
-    nulls = np.array([r["null"] for r in rows], np.float32)
+    if reference_set is None: return None
+    nulls = [reference_set.known_null(r["background"], r["null"]) for r in rows]
+    if any(n is None for n in nulls): return None
+    nulls = np.array(nulls, np.float32)
     if np.isnan(nulls).any() or np.isposinf(nulls).any(): raise ValueError("what was measured of a video is no number")
     return nulls
 
