@@ -278,7 +278,8 @@ def _known_null(self: ReferenceSet, digest: str | None, # of the set that a vide
                ) -> np.ndarray | None:
     "Null scores that a library has kept, float32 (k,), -inf where they were not measured; None where they are another set's."
     if digest not in self.lengths: return None
-    if len(null or ()) != self.lengths[digest]: raise ValueError("what was measured of a video is not whole")
+    null = [] if null is None else null
+    if len(null) != self.lengths[digest]: raise ValueError("what was measured of a video is not whole")
     return np.append(np.asarray(null, np.float32), np.full(len(self.sentences) - len(null), -np.inf, np.float32))
 
 ReferenceSet.lengths = property(lambda self: {self.first_digest: self.first, self.digest: len(self.sentences)},
@@ -368,12 +369,14 @@ def reference_set_of(encoder: "Encoder" # as `load_for_inference` gives it
         known[who] = _made(encoder, weights or who, stamp and _read(str(path), stamp, weights))
     return known[who]
 
-def _made(encoder: "Encoder", who: str, kept: tuple[dict, bool] | None) -> ReferenceSet: # kept: see `_read`
-    if not kept or kept[0]["sentences"].shape[1] != encoder.dim:
-        return ReferenceSet(np.zeros((0, encoder.dim)), _own_vectors(encoder, who), name=f"{who} {OWN}")
-    arrays, whole = kept
-    more = arrays["more"] if whole else _own_vectors(encoder, who)
-    return ReferenceSet(arrays["pictures"], arrays["sentences"], arrays["own"], more)
+def _made(encoder: "Encoder", who: str, kept: tuple[dict, bool] | None) -> ReferenceSet | None: # kept: see `_read`
+    if kept and kept[0]["sentences"].shape[1] != encoder.dim: kept = None
+    try: more = kept[0]["more"] if kept and kept[1] else _own_vectors(encoder, who)
+    except Exception as e:   # it is a stranger's code, and only p-values need this
+        warn(f"{encoder.name} cannot read our own sentences ({type(e).__name__}: {str(e)[:100]}): there are no p-values")
+        return kept and ReferenceSet(*(kept[0][n] for n in ("pictures", "sentences", "own")))
+    if not kept: return ReferenceSet(np.zeros((0, encoder.dim)), more, name=f"{who} {OWN}")
+    return ReferenceSet(*(kept[0][n] for n in ("pictures", "sentences", "own")), more)
 
 # %% ../../nbs/search/32_calibration.ipynb #8eb499a1
 __getattr__ = renamed(dict(usual_height="csls_offset",
