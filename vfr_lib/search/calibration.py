@@ -375,8 +375,10 @@ def _made(encoder: "Encoder", who: str, kept: tuple[dict, bool] | None) -> Refer
     except Exception as e:   # it is a stranger's code, and only p-values need this
         warn(f"{encoder.name} cannot read our own sentences ({type(e).__name__}: {str(e)[:100]}): there are no p-values")
         return kept and ReferenceSet(*(kept[0][n] for n in ("pictures", "sentences", "own")))
-    if not kept: return ReferenceSet(np.zeros((0, encoder.dim)), more, name=f"{who} {OWN}")
-    return ReferenceSet(*(kept[0][n] for n in ("pictures", "sentences", "own")), more)
+    if kept: return ReferenceSet(*(kept[0][n] for n in ("pictures", "sentences", "own")), more)
+    alone = ReferenceSet(np.zeros((0, encoder.dim)), more, name=f"{who} {OWN}")
+    alone.share = 0.5   # no captions among them, which are nearer to most videos
+    return alone
 
 # %% ../../nbs/search/32_calibration.ipynb #8eb499a1
 __getattr__ = renamed(dict(usual_height="csls_offset",

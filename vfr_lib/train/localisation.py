@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['photo_clip', 'seconds_off', 'localisation_scores', 'overlap', 'span_scores', 'presence_scores', 'LocalisationReport',
-           'evaluate_localisation']
+           'evaluate_localisation', 'footage_presence']
 
 # %% ../../nbs/train/79_localisation.ipynb #50e9f662
 import json, tempfile
@@ -270,3 +270,21 @@ def _all_taught(asked: list[_Asked]) -> dict:
 
 # %% ../../nbs/train/79_localisation.ipynb #5a884c6d
 __getattr__ = renamed(dict(locate="evaluate_localisation"), globals())   # what it was called before
+
+# %% ../../nbs/train/79_localisation.ipynb #894f7d64
+def footage_presence(folder: str | Path, # videos, and labels.json: a list of dicts with video, query and maybe_also
+                     encoder: "str | Encoder" = "embedded",
+                     every: float = 1.0) -> list[dict]: # seconds between the frames that are looked at
+    "`presence_scores` on real videos: every sentence is asked of every video; the interval is a bootstrap over sentences."
+    folder, encoder = Path(folder), load_for_inference(encoder)
+    try: labels = json.loads((folder / "labels.json").read_text("utf-8"))
+    except (OSError, ValueError) as e: raise VfrError(f"{folder} holds no labels.json that can be read ({e})") from None
+    reference_set, wanted, asked = reference_set_of(encoder), encoder.encode_texts([l["query"] for l in labels]), []
+    if reference_set is None: raise VfrError(f"{encoder.name} has no reference set, so nothing says what is absent")
+    for video in sorted({l["video"] for l in labels}):
+        frames = embed_frames(folder / video, encoder, every)
+        for i, (label, vector) in enumerate(zip(labels, wanted)):
+            curve = curve_of(frames, vector, reference_set)
+            kind = "present" if label["video"] == video else "unsure" if video in label["maybe_also"] else "absent"
+            asked.append((curve.p[np.argmax(curve.calibrated_scores)], curve.scores.max(), kind, i))
+    return presence_scores(*map(np.array, zip(*asked)))
