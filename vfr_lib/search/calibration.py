@@ -20,8 +20,8 @@ from ..encoders.inference import load_for_inference
 
 # %% ../../nbs/search/32_calibration.ipynb #be2103f2
 def csls_offset(vectors: np.ndarray,       # float (n, dim), L2-normalised
-                reference_set: np.ndarray, # float (m, dim), of the other kind: pictures for sentences, sentences for pictures
-                own: np.ndarray | None = None # int (n,): the row of `reference_set` that belongs to each vector and does not count
+                reference_set: np.ndarray, # float (m, dim), of the other kind: pictures for sentences, or the reverse
+                own: np.ndarray | None = None # int (n,): the row that belongs to each vector and does not count
                ) -> np.ndarray:
     "Half the mean of each vector's highest twentieth of scores on the reference set, float32 (n,); 0 on an empty one."
     if not len(reference_set): return np.zeros(len(vectors), np.float32)
@@ -153,11 +153,14 @@ def _words(text: str, sometimes: bool = False) -> list[str]:
 def own_sentences() -> tuple[str, ...]:
     "2,300 sentences about all the world, put together by chance, the same ones each time."
     people = [(150, _WHO, (_WEARING, True), doing, (_WHERE, True)) for doing in _DOING]
-    rest = [(400, _ANIMAL, _LIVING, _WILD), (200, _VEHICLE, _GOING, _ROAD), (250, _OBJECT, _LYING, _WITH), (250, _SCENE, _HOW)]
+    rest = [(400, _ANIMAL, _LIVING, _WILD), (200, _VEHICLE, _GOING, _ROAD),
+            (250, _OBJECT, _LYING, _WITH), (250, _SCENE, _HOW)]
     rng, found = np.random.RandomState(0), {}   # its numbers are promised never to change
     for number, *slots in people + rest:
         slots, enough = [_words(*([slot] if isinstance(slot, str) else slot)) for slot in slots], len(found) + number
-        while len(found) < enough: found[" ".join(filter(None, (words[rng.randint(len(words))] for words in slots)))] = None
+        while len(found) < enough:
+            words = [slot[rng.randint(len(slot))] for slot in slots]
+            found[" ".join(filter(None, words))] = None
     return tuple(found)
 
 OWN = hashlib.sha256("\n".join(own_sentences()).encode()).hexdigest()[:16]   # which sentences they are
@@ -167,12 +170,12 @@ BLANK = 9.0   # the CSLS offset of a frame that shows nothing: no cosine comes h
 
 class ReferenceSet:
     "Sentences, and pictures where there are some, at large, as an encoder sees them."
-    like = 0.7    # a sentence whose own picture is this much like a frame, by cosine, may be in the video: it says nothing about absence
+    like = 0.7    # a sentence whose own picture is so much like a frame, by cosine, may be in the video
     share = 0.75  # of the sentences count for p-values: those about such things as are seen, see `comparable`
 
     def __init__(self, pictures: np.ndarray, # float (m, dim), L2-normalised; m may be 0
                  sentences: np.ndarray,      # float (k, dim), L2-normalised
-                 own: Sequence[int] = (),    # (k,): which picture each sentence describes; empty where they describe none
+                 own: Sequence[int] = (),    # (k,): which picture each sentence describes; empty: none
                  more: np.ndarray | None = None, # float (l, dim): `own_sentences`, that count for p-values only
                  name: str = ""):            # what the digest is made of; "" makes it of the vectors
         self.pictures, self.sentences = np.asarray(pictures, np.float32), np.asarray(sentences, np.float32)
@@ -185,7 +188,8 @@ class ReferenceSet:
     @functools.cached_property
     def first_digest(self) -> str:
         "The digest without `more`: what it was before there were any."
-        made_of = self.name.encode() or self.pictures.tobytes() + self.sentences[:self.first].tobytes() + self.own.tobytes()
+        arrays = self.pictures, self.sentences[:self.first], self.own
+        made_of = self.name.encode() or b"".join(a.tobytes() for a in arrays)
         return hashlib.sha256(b"1" + made_of).hexdigest()[:16]
 
     @functools.cached_property
@@ -198,7 +202,8 @@ class ReferenceSet:
 def _of_query(self: ReferenceSet, wanted: np.ndarray # float (dim,) or (q, dim), of sentences
              ) -> float | np.ndarray:
     "The CSLS offset of a query on pictures at large: a float, or float32 (q,)."
-    return csls_offset(wanted, self.pictures) if np.ndim(wanted) == 2 else float(csls_offset(wanted[None], self.pictures)[0])
+    offsets = csls_offset(np.atleast_2d(wanted), self.pictures)
+    return offsets if np.ndim(wanted) == 2 else float(offsets[0])
 
 def _csls_offsets(self: ReferenceSet) -> np.ndarray:
     "The CSLS offset of every reference sentence, float32 (k,)."
@@ -215,7 +220,9 @@ def _tops(self: ReferenceSet, vectors: np.ndarray, # float (n, dim), of pictures
           blank: np.ndarray | None = None          # bool (n,), which of them show nothing; None takes none
          ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(CSLS offsets of the frames, float32 (n,); how high each reference sentence comes, float32 (k,);
-    how like each reference picture comes, float32 (m,)); the last two of several parts of a video are joined by their maximum."""
+    how like each reference picture comes, float32 (m,)).
+
+    The last two of several parts of a video are joined by their maximum."""
     offsets = csls_offset(vectors, self.sentences[:self.first])
     if blank is not None: offsets[blank] = BLANK
     top, nearest = np.full(len(self.sentences), -np.inf, np.float32), np.full(len(self.pictures), -np.inf, np.float32)
@@ -227,7 +234,7 @@ def _tops(self: ReferenceSet, vectors: np.ndarray, # float (n, dim), of pictures
 
 def _null_scores(self: ReferenceSet, top: np.ndarray, nearest: np.ndarray # of the whole video, as `tops` gives them
                 ) -> np.ndarray:
-    "How high each reference sentence comes in a video by calibrated score, float32 (k,), -inf where its own picture is there."
+    "How high each reference sentence comes by calibrated score, float32 (k,), -inf where its own picture is there."
     there = np.zeros(len(self.sentences), bool)
     if len(self.own): there[:len(self.own)] = nearest[self.own] >= self.like
     return np.where(there, -np.inf, top - self.csls_offsets).astype(np.float32)
@@ -259,7 +266,7 @@ def _direction(self: ReferenceSet) -> tuple[np.ndarray, np.ndarray]:
 
 def _comparable(self: ReferenceSet, null_scores: np.ndarray # float (k,), of one video or the maximum over several
                ) -> np.ndarray:
-    "The null scores of those sentences that are about such things as are seen there, `share` of all; the others stand at -inf."
+    "The null scores of the sentences about such things as are seen there, `share` of all; the others stand at -inf."
     measured = np.isfinite(null_scores)
     if self.share == 1 or not measured.any(): return null_scores
     x, weights = self._direction
@@ -276,7 +283,7 @@ ReferenceSet.comparable = _comparable
 def _known_null(self: ReferenceSet, digest: str | None, # of the set that a video was measured with
                 null: Sequence[float] | None            # what was kept of it
                ) -> np.ndarray | None:
-    "Null scores that a library has kept, float32 (k,), -inf where they were not measured; None where they are another set's."
+    "Null scores that a library has kept, float32 (k,), -inf where none were measured; None: they are another set's."
     if digest not in self.lengths: return None
     null = [] if null is None else null
     if len(null) != self.lengths[digest]: raise ValueError("what was measured of a video is not whole")
@@ -309,7 +316,8 @@ def make_reference_set(encoder: "str | Encoder",  # a name for `load_for_inferen
     pairs = [(j, c) for j, i in enumerate(chosen) for c in rng.permutation(data[i].captions)[:captions].tolist()]
     batches = ([open_image(data[i].path) for i in chosen[k:k + 64]] for k in range(0, len(chosen), 64))
     vectors, sentences = np.concatenate(list(map(encoder.encode_images, batches))), [c for _, c in pairs]
-    return ReferenceSet(vectors, encoder.encode_texts(sentences), [j for j, _ in pairs], encoder.encode_texts(own_sentences()))
+    sentences, more = encoder.encode_texts(sentences), encoder.encode_texts(own_sentences())
+    return ReferenceSet(vectors, sentences, [j for j, _ in pairs], more)
 
 # %% ../../nbs/search/32_calibration.ipynb #89891b8a
 def save_reference_set(reference_set: ReferenceSet,
@@ -319,15 +327,17 @@ def save_reference_set(reference_set: ReferenceSet,
     "Write `background.safetensors` into the encoder's folder; returns its path."
     from safetensors.numpy import save_file
     path, r = encoder.folder / "background.safetensors", reference_set
-    arrays = dict(pictures=r.pictures.astype(np.float16), sentences=r.sentences[:r.first].astype(np.float16), own=r.own.astype(np.int32))
-    if r.first < len(r.sentences): arrays["more"] = r.sentences[r.first:].astype(np.float16)
-    with write_whole(path) as tmp: save_file(arrays, tmp, metadata=dict(weights=encoder.digest, source=source, more=OWN))
+    half = lambda a: a.astype(np.float16)
+    arrays = dict(pictures=half(r.pictures), sentences=half(r.sentences[:r.first]), own=r.own.astype(np.int32))
+    if r.first < len(r.sentences): arrays["more"] = half(r.sentences[r.first:])
+    about = dict(weights=encoder.digest, source=source, more=OWN)
+    with write_whole(path) as tmp: save_file(arrays, tmp, metadata=about)
     return path
 
 # %% ../../nbs/search/32_calibration.ipynb #bee00bfb
 @functools.lru_cache(maxsize=4)
 def _read(path: str, stamp: int, weights: str) -> tuple[dict, bool] | None: # stamp: when the file was written
-    "The arrays of a kept reference set, and whether its `more` are today's sentences; None with a warning where it is of no use."
+    "The arrays of a kept set, and whether its `more` are today's sentences; None with a warning where it is of no use."
     from safetensors import safe_open
     try:
         with safe_open(path, framework="np") as f:
@@ -346,12 +356,13 @@ def _read(path: str, stamp: int, weights: str) -> tuple[dict, bool] | None: # st
 def _own_vectors(encoder: "Encoder", who: str) -> np.ndarray:
     "`own_sentences` as the encoder sees them, float16 (2300, dim): worked out once and kept."
     key = "own sentences", who, OWN
-    if (known := get(key)) and known.get("more", _NOTHING).shape == (len(own_sentences()), encoder.dim): return known["more"]
+    more = (get(key) or {}).get("more")
+    if np.shape(more) == (len(own_sentences()), encoder.dim): return more
     more = encoder.encode_texts(own_sentences()).astype(np.float16)
     put(key, more=more)
     return more
 
-_NOTHING = np.zeros(0)
+
 _sets = weakref.WeakKeyDictionary()   # {encoder: {what its set depends on: the set}}
 
 def reference_set_of(encoder: "Encoder" # as `load_for_inference` gives it
@@ -373,7 +384,8 @@ def _made(encoder: "Encoder", who: str, kept: tuple[dict, bool] | None) -> Refer
     if kept and kept[0]["sentences"].shape[1] != encoder.dim: kept = None
     try: more = kept[0]["more"] if kept and kept[1] else _own_vectors(encoder, who)
     except Exception as e:   # it is a stranger's code, and only p-values need this
-        warn(f"{encoder.name} cannot read our own sentences ({type(e).__name__}: {str(e)[:100]}): there are no p-values")
+        warn(f"{encoder.name} cannot read our own sentences ({type(e).__name__}: {str(e)[:99]}): "
+             "there are no p-values")
         return kept and ReferenceSet(*(kept[0][n] for n in ("pictures", "sentences", "own")))
     if kept: return ReferenceSet(*(kept[0][n] for n in ("pictures", "sentences", "own")), more)
     alone = ReferenceSet(np.zeros((0, encoder.dim)), more, name=f"{who} {OWN}")
