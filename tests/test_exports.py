@@ -83,6 +83,11 @@ def test_texts_and_files_agree(tmp_path):
     assert to_csv([replace(birthday[0], video="caf\udce9.mp4")], tmp_path / "odd.csv").exists()
 
 
+def test_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert to_csv(birthday, "~/new.csv") == tmp_path / "new.csv" and os.listdir(tmp_path) == ["new.csv"]
+
+
 # chapters
 
 def test_rules_of_chapters():

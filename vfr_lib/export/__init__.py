@@ -1,4 +1,5 @@
-"What people carry away: tables, chapters, timelines, clips, a page. A new exporter is a function in one of these rooms, or a room beside them."
+"""What people carry away: tables, chapters, timelines, clips, a page.
+A new exporter is a function in one of these rooms, or a room beside them."""
 import sys
 
 _rooms = {

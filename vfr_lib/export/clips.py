@@ -68,7 +68,8 @@ def _fitting(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     h, w = image.shape[:2]
     if (w, h) == size: return image
     scale = min(size[0] / w, size[1] / h)
-    if max(size[0] - w * scale, size[1] - h * scale) < 2: return opencv().resize(image, size)   # rounded to even numbers
+    if max(size[0] - w * scale, size[1] - h * scale) < 2:   # rounded to even numbers
+        return opencv().resize(image, size)
     inner = opencv().resize(image, (max(1, round(w * scale)), max(1, round(h * scale))))
     x, y = (size[0] - inner.shape[1]) // 2, (size[1] - inner.shape[0]) // 2
     whole = np.zeros((size[1], size[0], 3), np.uint8)
@@ -308,7 +309,8 @@ def _copy(path: str, info: VideoInfo, start: float, end: float, tmp: Path, stop:
             timecode = timecode_at(info, float(key - zero))
             until = _copy_packets(source, video, out, key, exactly(end) + zero - tick, timecode, stop)
     except (av.FFmpegError, ValueError) as e:
-        raise VfrError(f"{path} cannot be copied into an mp4 ({getattr(e, 'strerror', None) or e}): use {_anew}") from None
+        why = getattr(e, "strerror", None) or e
+        raise VfrError(f"{path} cannot be copied into an mp4 ({why}): use {_anew}") from None
     start, until = float(key - zero), float(until - zero)
     film = itertools.takewhile(lambda f: f.time < until - 1e-4, frames_between(path, start))
     _same_frames(path, tmp, ((f.time - start, None, f.size, _thumbnail(f.image)) for f in film), _anew)
@@ -350,7 +352,7 @@ def _unmake(folder: Path, new: Path) -> None:
 def cut_clips(moments: list[Moment], # `Moments`, or a list of `Moment`
               folder: str | Path, # where the clips go; created if need be
               margin: float = 0.0, # seconds more on each side
-              exact: bool = True, # True codes anew, exact to the frame; False copies, from the keyframe before the start
+              exact: bool = True, # True codes anew, exact to the frame; False copies, from the keyframe before
               stop: threading.Event = None, # once set, it ends within a second with a VfrError of kind `cancelled`
              ) -> list[Clip]:
     """One mp4 file for each moment, `01-title-0m12s.mp4`, in the folder: a list of `Clip`,

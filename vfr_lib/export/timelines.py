@@ -66,7 +66,8 @@ def _reels(files: list[str]) -> dict[str, str]:
     names = {}
     for file in dict.fromkeys(files):
         base = re.sub(r"[^A-Z0-9]", "", unicodedata.normalize("NFKD", Path(file).stem).upper())[:8] or "REEL"
-        taken, name, n = {*names.values(), "AX", "BL", "BLACK", "BARS"}, base, 1   # the four have a meaning of their own
+        taken = {*names.values(), "AX", "BL", "BLACK", "BARS"}   # the four have a meaning of their own
+        name, n = base, 1
         while name in taken: n += 1; name = f"{base[:8 - len(str(n))]}{n}"
         names[file] = name
     return names
