@@ -15,7 +15,7 @@ KNOWN = {
     "clips": {"_unmake": "empty folders that it has made"},
     "query": {"delete_query": "a saved query, by its name"},
     "scale": {"scale_clips": "clips that it has made"},
-    "loop": {"clear_unfinished": "what a killed run left in the folder of the run, by its pattern"},
+    "checkpoint": {"clear_unfinished": "what a killed run left in the folder of the run, by its pattern"},
 }
 
 
