@@ -161,6 +161,6 @@ def test_reader_that_leaves_early_is_no_crash(walls):
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_encoders_of_others(vfr, walls, tmp_path, kind):
-    from vfr_lib.encoders.dual import save_toy_clip
+    from vfr_lib.encoders.hub import save_toy_clip
     r = vfr("find", walls, "a red wall", "--encoder", save_toy_clip(tmp_path / kind, kind), "--json")
     assert r.returncode == 0 and json.loads(r.stdout) and r.stderr == "", r.stderr

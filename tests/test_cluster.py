@@ -8,7 +8,8 @@ import pytest
 from helpers import bin, command, four_films, fresh_cache
 from ray_nodes import QUICK, Nodes, _kill, can_hide
 
-from vfr_lib.encoders.dual import save_encoder, toy_encoder
+from vfr_lib.encoders.dual import toy_encoder
+from vfr_lib.encoders.load import save_encoder
 from vfr_lib.library.library import Library
 from vfr_lib.media.download import PracticeServer
 from vfr_lib.media.synthetic import make_clip
@@ -81,7 +82,7 @@ def sharing(lib, shelf, address):
             "print(Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0), progress=lambda *a: print(a, flush=True)))", lib, shelf, address]
 
 
-def rows(library, table): return library._table(table).search().limit(None).to_arrow().to_pylist()
+def rows(library, table): return library.store.table(table).search().limit(None).to_arrow().to_pylist()
 
 
 def assert_no_orphans(library):
@@ -189,11 +190,11 @@ def test_what_one_machine_does_not_see(cluster, shelf, private, tmp_path):
 
 def test_two_coordinators(cluster, shelf, tmp_path):
     library = Library(tmp_path / "lib")
-    with library._writing():
+    with library.writer.writing():
         r = vfr("add", library.path, shelf, "--no-wait", "--ray", cluster.address)
         assert r.returncode == 2 and "another process is writing" in r.stderr, r
     remote = Library(f"file://{tmp_path}/remote")
-    with remote._writing():
+    with remote.writer.writing():
         r = vfr("add", remote.path, shelf, "--no-wait", "--ray", cluster.address)
         assert r.returncode == 2 and "another process is writing" in r.stderr, r
 
@@ -220,7 +221,7 @@ def test_the_coordinator_is_killed(cluster, shelf, one, tmp_path):
     assert p.wait(30) == -signal.SIGKILL
     library = Library(tmp_path / "lib", create=False)
     before = {v.id for v in library.videos}
-    assert len(before) < 4 and (not before or library._load() is not None)   # it opens, and holds whole videos alone
+    assert len(before) < 4 and (not before or library.frames.load() is not None)   # it opens, and holds whole videos alone
     r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
     assert r.returncode == 0 and f"{4 - len(before)} video" in r.stdout and r.stdout.count("is there already") == len(before), r
     assert_same(one, Library(tmp_path / "lib"))

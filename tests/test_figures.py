@@ -15,7 +15,7 @@ def test_readme_and_card_agree():
 
 
 def test_results_are_of_this_model_and_say_what_readme_says():
-    from vfr_lib.encoders.dual import load_encoder
+    from vfr_lib.encoders.load import load_encoder
     from vfr_lib.encoders.inference import load_for_inference
     from vfr_lib.train.evaluation import weights_digest
     results = {p.stem: json.loads(p.read_text()) for p in (root / "nbs/benchmarks/results").glob("*.json")}

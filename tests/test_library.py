@@ -32,7 +32,7 @@ def whole(lib, expected):
     library = Library(lib, create=False)
     for v in library.videos: assert v.frames == expected[v.title], v
     if not len(library): return 0
-    memory = library._load()
+    memory = library.frames.load()
     assert len(memory.times) == sum(v.frames for v in library.videos) == len(memory.vectors)
     titles = {v.title for v in library.videos}
     assert {m.title for m in library.search("a cat", top=20)} <= titles
@@ -74,7 +74,7 @@ def test_killed_twenty_times(shelf, tmp_path, record_property):
             last = adding(lib, shelf, cache)
             assert last.wait(120) == 0, last.communicate()
         assert whole(lib, expected) == 4
-        a, b = reference._load(), Library(lib)._load()
+        a, b = reference.frames.load(), Library(lib).frames.load()
         order = [next(i for i, w in enumerate(b.videos) if w["id"] == v["id"]) for v in a.videos]
         assert all(np.array_equal(a.vectors[a.slice(i)], b.vectors[b.slice(j)]) and np.array_equal(a.times[a.slice(i)], b.times[b.slice(j)]) for i, j in enumerate(order))
         assert Library(lib).search("grind beans", top=1)[0].evidence == ("said",)
@@ -88,7 +88,7 @@ import sys, time
 from vfr_lib.library.library import Library
 library = Library(sys.argv[1])
 for k in range(3):
-    with library._leased(True, None):
+    with library.lock.hold():
         with open(sys.argv[2], "a") as f: f.write(f"in {sys.argv[3]}\\n")
         time.sleep(0.2)
         with open(sys.argv[2], "a") as f: f.write(f"out {sys.argv[3]}\\n")
@@ -109,20 +109,20 @@ def test_what_was_written_in_vain_is_swept_away(shelf, tmp_path):
     library = Library(tmp_path / "lib")
     library.add(shelf / "film 0.mp4")
     with pytest.MonkeyPatch.context() as m:   # killed after the frames and before the video's own row
-        table = library._table
+        table = library.store.table
         def broken(name):
             if name == "videos" and sys._getframe(1).f_code.co_name == "enter": raise KeyboardInterrupt
             return table(name)
-        m.setattr(library, "_table", broken)
+        m.setattr(library.store, "table", broken)
         with pytest.raises(KeyboardInterrupt): library.add(shelf / "film 1.mp4")
-    assert library._table("frames").count_rows() > library.videos[0].frames   # they lie there ...
+    assert library.store.table("frames").count_rows() > library.videos[0].frames   # they lie there ...
     other = Library(library.path)
     assert [v.title for v in other.videos] == ["film 0"] and {m.title for m in other.search("a cat")} == {"film 0"}   # ... and nobody sees them
     other.add(shelf / "film 1.mp4")
-    assert other._table("frames").count_rows() == sum(v.frames for v in other.videos)
+    assert other.store.table("frames").count_rows() == sum(v.frames for v in other.videos)
 
 
-@pytest.mark.parametrize("at", ["announce", "enter", "take_out", "_delete_videos"])
+@pytest.mark.parametrize("at", ["announce", "enter", "take_out", "delete_videos"])
 def test_killed_while_a_film_is_replaced(tmp_path, at):
     "A film that was edited, and one that got captions: before the new rows are entered the old are there, then the new, never both and never half."
     for name, color in (("cut", "red"), ("told", "blue")): make_clip(tmp_path / f"{name}.mp4", [(color, 4)], fps=2, size=(64, 36))
@@ -134,18 +134,18 @@ def test_killed_while_a_film_is_replaced(tmp_path, at):
         def state(): return [(v.duration, v.lines) for v in Library(library.path).videos if v.title == name]
         seen = []
         with pytest.MonkeyPatch.context() as m:
-            act = getattr(library, at)
+            act = getattr(library.writer, at)
             def killed(*args):
                 if at not in ("enter", "take_out"): act(*args)
                 seen.append(state())
                 raise KeyboardInterrupt
-            m.setattr(library, at, killed)
+            m.setattr(library.writer, at, killed)
             with pytest.raises(KeyboardInterrupt): library.add(tmp_path / f"{name}.mp4")
         assert seen == [[had if at in ("announce", "enter") else gets]] and state() == seen[0]
         assert {m.title for m in Library(library.path).search("a wall", top=9)} <= {"cut", "told"}
         library.add(tmp_path / f"{name}.mp4")
-        assert state() == [gets] and library._table("frames").count_rows() == sum(v.frames for v in library.videos)
-        assert library._table("lines").count_rows() == sum(v.lines for v in library.videos)
+        assert state() == [gets] and library.store.table("frames").count_rows() == sum(v.frames for v in library.videos)
+        assert library.store.table("lines").count_rows() == sum(v.lines for v in library.videos)
     assert library.search("zebu", top=1)[0].title == "told"
 
 
@@ -171,7 +171,7 @@ def test_a_reader_beside_one_who_replaces(tmp_path):
 def test_second_writer_waits_or_is_told(shelf, tmp_path, vfr):
     library = Library(tmp_path / "lib")
     library.add(shelf / "film 0.mp4")
-    with library._writing():
+    with library.writer.writing():
         told = vfr("add", library.path, shelf / "film 1.mp4", "--no-wait")
         assert told.returncode == 2 and "another process is writing" in told.stderr and "Traceback" not in told.stderr
         waiting = subprocess.Popen([str(bin / "vfr"), "add", library.path, str(shelf / "film 1.mp4")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -4,7 +4,8 @@ import json, os, socket, subprocess, sys, time
 import psutil, pytest, torch
 from safetensors.torch import load_file
 from vfr_lib.core import VfrError
-from vfr_lib.encoders.dual import save_encoder, toy_encoder
+from vfr_lib.encoders.dual import toy_encoder
+from vfr_lib.encoders.load import save_encoder
 from vfr_lib.train.datasets import tiny_flickr8k
 from vfr_lib.train.loop import BothHalves, ProcessGroup, TrainConfig, batch_loss, launched_group, seed_from
 from vfr_lib.train.loop import temperature_of
@@ -159,7 +160,8 @@ def test_what_only_the_second_process_meets_is_said_by_the_first(world):
 notebook = """
 import sys, torch
 from accelerate import debug_launcher, notebook_launcher
-from vfr_lib.encoders.dual import read_encoder, reconfigured
+from vfr_lib.encoders.dual import reconfigured
+from vfr_lib.encoders.load import read_encoder
 from vfr_lib.train.datasets import flickr8k
 from vfr_lib.train.loop import TrainConfig, fit
 world, out, port = sys.argv[1:]

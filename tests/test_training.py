@@ -3,7 +3,8 @@ import json, resource, signal, subprocess, time
 
 import pytest
 from helpers import bin, command as run, in_process
-from vfr_lib.encoders.dual import save_encoder, toy_encoder
+from vfr_lib.encoders.dual import toy_encoder
+from vfr_lib.encoders.load import save_encoder
 from vfr_lib.train.datasets import tiny_flickr8k
 
 settings = ["epochs=3", "batch_size=4", "head_epochs=2", "crop=48", "bf16=false", "save_minutes=0", "ema=0.5"]

@@ -50,7 +50,7 @@ def __dir__(): return sorted([*globals(), *_where])
 _before = {"clips": "media.synthetic", "download": "media.download", "frames": "media.frames", "transcript": "media.transcript",
            "foreign": "encoders.checks", "vectors": "encoders.base", "serving": "encoders.inference", "datasets": "train.datasets",
            "loss": "train.loss", "metrics": "train.metrics", "training": "train.loop", "evaluation": "train.evaluation",
-           "words": "search.words", "embedding": "search.embedding", "calibration": "search.calibration", "moments": "search.moments",
+           "words": "search.words", "embedding": "search.embedding", "calibration": "search.calibration", "moments": "search.find",
            "query": "search.query", "localisation": "train.localisation", "cluster": "library.cluster", "jobs": "ui.jobs",
            "monitor": "ui.monitor", "player": "ui.player", "demo": "ui.demo", "search_bench": "bench.search",
            "scale_bench": "bench.scale"}

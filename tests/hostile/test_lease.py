@@ -6,8 +6,9 @@ import psutil
 import pytest
 
 from vfr_lib.core import VfrError
-from vfr_lib.library import library as house
 from vfr_lib.library.library import Library
+from vfr_lib.library.lock import WriterLock
+from vfr_lib.library.store import Store
 from vfr_lib.media.transcript import Line
 from vfr_lib.search.embedding import FrameVectors
 
@@ -20,30 +21,30 @@ def write(library, number):
     rng = np.random.default_rng(number)
     vectors = rng.normal(size=(FRAMES, library.encoder.dim)).astype(np.float32)
     film = FrameVectors(np.arange(FRAMES) * 1., vectors / np.linalg.norm(vectors, axis=1, keepdims=True), float(FRAMES), thumbs=[b""] * FRAMES)
-    with library._writing():
+    with library.writer.writing():
         id = f"{number:032x}"
-        if library._known(id=id): return
-        library._write(dict(id=id, title=f"film {number}", link=None, path=f"/{number}", said="beside", lines=1), film, [Line(0, 1, f"word{number}")])
+        if library.ingest.known(id=id): return
+        library.ingest.write(dict(id=id, title=f"film {number}", link=None, path=f"/{number}", said="beside", lines=1), film, [Line(0, 1, f"word{number}")])
 
 
 def hurried():
     "The lease is shorter, so that the test is."
-    house.WriterLock._lease, house.WriterLock._settled = 0.5, 0.05
+    WriterLock.lease, WriterLock.settled = 0.5, 0.05
 
 
 def one_that_stops(uri, number, step, how, ahead):
     "Write, but send oneself a signal at the given step of the work with the tables; the clock goes wrong by `ahead` seconds."
     hurried()
-    now, plainly, steps = time.time, house._plainly, 0
+    now, errors, steps = time.time, Store.errors, 0
     time.time = lambda: now() + ahead
-    def watched(path):
+    def watched(store):
         nonlocal steps
         steps += 1
         if steps == step: os.kill(os.getpid(), how)
-        return plainly(path)
+        return errors(store)
     library = Library(uri)
     library.encoder
-    house._plainly = watched
+    Store.errors = watched
     try: write(library, number)
     except VfrError as e: sys.exit(3 if e.kind == "lost" else 4)
 
@@ -64,7 +65,7 @@ def whole(uri):
     library = Library(uri, create=False)
     assert all(f.cure == "is swept away" for f in library.check().faults), library.check()
     films = library.videos
-    assert len(library._load().vectors) == FRAMES * len(films)
+    assert len(library.frames.load().vectors) == FRAMES * len(films)
     assert len({v.id for v in films}) == len(films)
     for v in films[-2:]: assert v.title in {m.title for m in library.search(f"word{int(v.id, 16)}", top=3, pictures=False) if m.evidence != ("seen",)}
     return {int(v.id, 16) for v in films}
@@ -72,8 +73,8 @@ def whole(uri):
 
 @pytest.mark.filterwarnings("ignore:another process")
 def test_twenty_writers_killed_or_paused(tmp_path, monkeypatch):
-    monkeypatch.setattr(house.WriterLock, "_lease", 0.5)
-    monkeypatch.setattr(house.WriterLock, "_settled", 0.05)
+    monkeypatch.setattr(WriterLock, "lease", 0.5)
+    monkeypatch.setattr(WriterLock, "settled", 0.05)
     processes, uri, rng, lost, caught = multiprocessing.get_context("forkserver"), f"file://{tmp_path}/lib", random.Random(3), 0, 0
     processes.set_forkserver_preload(["vfr_lib.library.library", "vfr_lib.encoders.inference"])
     write(Library(uri), 1000)

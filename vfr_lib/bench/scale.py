@@ -8,31 +8,38 @@ __all__ = ['CODECS', 'LIGHT', 'known_codecs', 'megabits', 'scale_clips', 'hour_c
            'bench_scale', 'scale_tables']
 
 # %% ../../nbs/bench/82_scale.ipynb #0d3a9776
-import os, statistics, tempfile, time
+import io, os, statistics, tempfile, time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Callable, Iterator
 
 import numpy as np
 
 from .search import made_library
-from .speed import repeat_video, moving_photographs, bench_clip, cpu_seconds, in_turn
+from .speed import bench_clip, cpu_seconds, in_turn, moving_photographs, repeat_video
 from ..cache import cache_folder, file_digest
-from ..core import write_whole
-from ..encoders.base import unit
+from ..core import to_jpeg, write_whole
+from ..encoders.base import Encoder, unit
 from ..encoders.inference import load_for_inference
-from ..library.library import Library, frame_rows, scan, video_rows
+from ..library.library import Library
+from ..library.store import frame_rows, video_rows
+from ..search.visual import scan
 from ..media.frames import Sampler, iter_frames, probe
-from ..search.calibration import reference_set_of
-from ..search.embedding import decode_width, embed_stages
+from ..search.calibration import ReferenceSet, reference_set_of
+from ..search.embedding import THUMB, FrameVectors, decode_width, embed_stages
 
 # %% ../../nbs/bench/82_scale.ipynb #12779423
-CODECS = {"h264": ("libx264", dict(preset="medium"), 1.0), "hevc": ("libx265", {"preset": "veryfast", "x265-params": "log-level=error"}, 0.6),
-          "vp9": ("libvpx-vp9", {"deadline": "good", "cpu-used": "5", "row-mt": "1"}, 0.6), "av1": ("libsvtav1", dict(preset="10"), 0.6)}
+# {codec: (FFmpeg's encoder, its options, bitrate as a fraction of that of H.264)}
+CODECS = {"h264": ("libx264", dict(preset="medium"), 1.0),
+          "hevc": ("libx265", {"preset": "veryfast", "x265-params": "log-level=error"}, 0.6),
+          "vp9": ("libvpx-vp9", {"deadline": "good", "cpu-used": "5", "row-mt": "1"}, 0.6),
+          "av1": ("libsvtav1", dict(preset="10"), 0.6)}
 
-def known_codecs():
+def known_codecs() -> list[str]:
     "Names of `CODECS` that this FFmpeg can write."
     import av
     def there(name):
@@ -40,12 +47,36 @@ def known_codecs():
         except Exception: return False
     return [c for c, (name, *_) in CODECS.items() if there(name)]
 
-def megabits(height): # of pixels
+def megabits(height: int) -> float: # pixels; a second
     "Mb/s at which H.264 of that size is commonly published, a rough fit: 0.8 at 360 lines, 2.5 at 720, 5 at 1080."
     return 5 * (height / 1080) ** 1.67
 
-def scale_clips(height, seconds=60, once=30): # once: seconds that are encoded; they are repeated until `seconds`
-    "{codec: path} of one scene at 30 frames per second, encoded by every codec; kept in the cache folder."
+# %% ../../nbs/bench/82_scale.ipynb #4ddef573
+def _encode(places: dict[str, Path], height: int, seconds: int): # a file for each codec
+    "The same pictures into several files, drawn once."
+    import av
+    os.environ.setdefault("SVT_LOG", "1")   # else it tells of its settings
+    with ExitStack() as stack:
+        outs, width = {}, -(-height * 16 // 18) * 2
+        for c, place in places.items():
+            name, options, part = CODECS[c]
+            out = stack.enter_context(av.open(str(stack.enter_context(write_whole(place))), "w", format="mp4"))
+            stream = out.add_stream(name, rate=30, options={**options, "g": "150"})
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.bit_rate = int(1e6 * part * megabits(height))
+            outs[c] = out, stream
+        for i, picture in enumerate(moving_photographs((width, height), seconds * 30)):
+            for out, stream in outs.values():
+                frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuv420p")
+                frame.pts, frame.time_base = i, Fraction(1, 30)
+                out.mux(stream.encode(frame))
+        for out, stream in outs.values(): out.mux(stream.encode())
+
+# %% ../../nbs/bench/82_scale.ipynb #cc292c67
+def scale_clips(height: int, # pixels
+                seconds: int = 60,
+                once: int = 30) -> dict[str, Path]: # seconds that are encoded; they are repeated until `seconds`
+    "One scene at 30 frames per second, a file for every codec; kept in the cache folder."
     folder = cache_folder("bench")
     places = {c: folder / f"{c}-{height}p-{seconds}s-1.mp4" for c in known_codecs()}
     if all(p.exists() for p in places.values()): return places
@@ -55,32 +86,12 @@ def scale_clips(height, seconds=60, once=30): # once: seconds that are encoded; 
     for p in short.values(): p.unlink()
     return places
 
-def _encode(places, height, seconds):
-    "The same pictures into {codec: path}, drawn once."
-    import av
-    from contextlib import ExitStack
-    os.environ.setdefault("SVT_LOG", "1")   # else it tells of its settings
-    with ExitStack() as stack:
-        outs, width = {}, -(-height * 16 // 18) * 2
-        for c, place in places.items():
-            name, options, part = CODECS[c]
-            out = stack.enter_context(av.open(str(stack.enter_context(write_whole(place))), "w", format="mp4"))
-            stream = out.add_stream(name, rate=30, options={**options, "g": "150"})
-            stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", int(1e6 * part * megabits(height))
-            outs[c] = out, stream
-        for i, picture in enumerate(moving_photographs((width, height), seconds * 30)):
-            for out, stream in outs.values():
-                frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuv420p")
-                frame.pts, frame.time_base = i, Fraction(1, 30)
-                out.mux(stream.encode(frame))
-        for out, stream in outs.values(): out.mux(stream.encode())
-
 # %% ../../nbs/bench/82_scale.ipynb #5a6ed154
-def hour_costs(path, # a video file
-               encoder, # as `load_for_inference` gives it
-               every=1.0, # seconds between frames
-               rounds=3):
-    "Processor seconds per hour of video, the medians of the rounds: {digest, plan, decode, encode, whole}."
+def hour_costs(path: str | Path, # a video file
+               encoder: Encoder, # as `load_for_inference` gives it
+               every: float = 1.0, # seconds between frames
+               rounds: int = 3) -> dict[str, float]:
+    "Processor seconds per hour of video, the medians of the rounds: `digest`, `plan`, `decode`, `encode`, `whole`."
     info = probe(path)
     width = decode_width(info, encoder)
     def digest(): os.utime(path); file_digest(path)   # else it is remembered
@@ -89,28 +100,33 @@ def hour_costs(path, # a video file
     def whole():
         for _ in embed_stages(path, encoder, every, cache=False, thumbs=True): pass
     whole()   # the file is in memory, the encoder is loaded
-    seconds = in_turn({"digest": digest, "plan": lambda: Sampler(path, every, width), "decode": decode, "whole": whole}, rounds)
-    s = {k: statistics.median(v) * 3600 / info.duration for k, v in seconds.items()}
-    parts = dict(digest=s["digest"], plan=s["plan"], decode=s["decode"] - s["plan"], encode=s["whole"] - s["decode"], whole=s["whole"] + s["digest"])
+    ways = {"digest": digest, "plan": lambda: Sampler(path, every, width), "decode": decode, "whole": whole}
+    s = {k: statistics.median(v) * 3600 / info.duration for k, v in in_turn(ways, rounds).items()}
+    parts = dict(digest=s["digest"], plan=s["plan"], decode=s["decode"] - s["plan"], encode=s["whole"] - s["decode"],
+                 whole=s["whole"] + s["digest"])
     return {k: round(v, 2) for k, v in parts.items()}
 
-def codec_costs(heights=(360, 720, 1080), seconds=60, rounds=3, say=lambda text: None):
+# %% ../../nbs/bench/82_scale.ipynb #4b4a5d8a
+def codec_costs(heights: tuple[int, ...] = (360, 720, 1080), seconds: int = 60, rounds: int = 3,
+                say: Callable[[str], None] = lambda text: None) -> list[dict]:
     "A row for every codec and size: the costs of an hour, and its megabytes."
     rows, encoder = [], load_for_inference()
     for h in heights:
         say(f"clips of {h} lines")
         for c, path in scale_clips(h, seconds).items():
             say(f"{c}, {h} lines")
-            rows.append(dict(codec=c, lines=h, megabytes=round(path.stat().st_size / 1e6 * 3600 / probe(path).duration), **hour_costs(path, encoder, rounds=rounds)))
+            megabytes = round(path.stat().st_size / 1e6 * 3600 / probe(path).duration)
+            rows.append(dict(codec=c, lines=h, megabytes=megabytes, **hour_costs(path, encoder, rounds=rounds)))
     return rows
 
 # %% ../../nbs/bench/82_scale.ipynb #c87ca652
-def lifelike(n, # vectors
-             reference_set, # a `ReferenceSet`
-             rng, # numpy's Generator
-             shot=10, # frames, on average
-             within=0.3): # standard deviation inside a shot, relative to that between shots
-    "Vectors with the mean and the covariance of the background's pictures, in shots; float32 (n, dim)."
+def lifelike(n: int, # vectors
+             reference_set: ReferenceSet,
+             rng: np.random.Generator,
+             shot: float = 10, # frames, on average
+             within: float = 0.3 # standard deviation inside a shot, relative to that between shots
+            ) -> np.ndarray: # float32 (n, dim), L2-normalised
+    "Vectors with the mean and the covariance of the reference set's pictures, in shots."
     pictures = reference_set.pictures
     mean = pictures.mean(0)
     _, s, axes = np.linalg.svd(pictures - mean, full_matrices=False)
@@ -121,7 +137,7 @@ def lifelike(n, # vectors
 
 # %% ../../nbs/bench/82_scale.ipynb #b34a0263
 @contextmanager
-def _own_cache():
+def _own_cache() -> Iterator[None]:
     "A cache folder that is empty, and gone afterwards."
     before = os.environ.get("VFR_CACHE")
     with tempfile.TemporaryDirectory() as folder:
@@ -129,27 +145,36 @@ def _own_cache():
         try: yield
         finally: os.environ.pop("VFR_CACHE") if before is None else os.environ.update(VFR_CACHE=before)
 
-def disk_bytes(folder):
+# %% ../../nbs/bench/82_scale.ipynb #58d2e646
+def disk_bytes(folder: str | Path) -> int:
     "Bytes of all files below a folder."
     return sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file())
 
-def _all_different(frames, reference_set, seed):
-    "`FrameVectors` whose pictures and vectors occur once."
-    from dataclasses import replace
-    import io
+def _index_bytes(library: Library) -> int: return disk_bytes(Path(library.path) / "frames.lance" / "_indices")
+
+# %% ../../nbs/bench/82_scale.ipynb #180b2421
+def _all_different(frames: FrameVectors, reference_set: ReferenceSet, seed: int) -> FrameVectors:
+    "The same frames with pictures and vectors that occur once."
     from PIL import Image
-    from vfr_lib.core import to_jpeg
-    from vfr_lib.search.embedding import THUMB
     rng = np.random.default_rng(seed)
     def other(jpeg):
         p = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
-        return to_jpeg(np.clip(np.roll(p, rng.integers(0, 160), 1) + rng.normal(0, 2, p.shape), 0, 255).astype(np.uint8), THUMB, 70)
-    return replace(frames, vectors=lifelike(len(frames), reference_set, rng), thumbs=tuple(map(other, frames.thumbs)))
+        p = np.roll(p, rng.integers(0, 160), 1) + rng.normal(0, 2, p.shape)
+        return to_jpeg(np.clip(p, 0, 255).astype(np.uint8), THUMB, 70)
+    vectors = lifelike(len(frames), reference_set, rng)
+    return replace(frames, vectors=vectors, thumbs=tuple(map(other, frames.thumbs)))
 
-def library_costs(path, # a video file
-                  minute=None, # a file of a minute of the same kind
-                  copies=3):
-    "What a video becomes in a library: rows, bytes per row by column, bytes per video; and processor seconds of reading, of writing."
+# %% ../../nbs/bench/82_scale.ipynb #83cb710f
+def _write_copies(library: Library, frames: list[FrameVectors], path: str | Path):
+    for i, f in enumerate(frames):
+        row = dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0)
+        library.ingest.write(row, f, [])
+
+# %% ../../nbs/bench/82_scale.ipynb #46fc38d9
+def library_costs(path: str | Path, # a video file
+                  minute: str | Path = None, # a file of a minute of the same kind
+                  copies: int = 3) -> dict:
+    "What a video becomes in a library: rows, bytes per row and per video; processor seconds of reading, of writing."
     from datetime import timedelta
     with _own_cache(), tempfile.TemporaryDirectory() as folder:
         library, found = Library(f"{folder}/library"), []
@@ -158,69 +183,99 @@ def library_costs(path, # a video file
         reading = cpu_seconds(lambda: read(path))
         reference_set = reference_set_of(library.encoder)
         frames = [_all_different(found[-1], reference_set, k) for k in range(copies)]
-        calibrating = cpu_seconds(lambda: [reference_set.of_frames(f.vectors) for f in frames])   # what is kept now is not done again below
-        with library._writing():
-            write = lambda i: library._write(dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0), frames[i], [])
-            clock, writing = time.perf_counter(), cpu_seconds(lambda: [write(i) for i in range(copies)])
+        calibrating = cpu_seconds(lambda: [reference_set.of_frames(f.vectors) for f in frames])   # not done again below
+        with library.writer.writing():
+            clock, writing = time.perf_counter(), cpu_seconds(lambda: _write_copies(library, frames, path))
             clock = time.perf_counter() - clock
-            for name in ("frames", "videos"): library._table(name).optimize(cleanup_older_than=timedelta(0))
-        n, table = copies * len(frames[0]), library._table("frames").to_arrow()
-        row = {c: round(table[c].nbytes / n, 1) for c in table.column_names}
+            for name in ("frames", "videos"): library.store.table(name).optimize(cleanup_older_than=timedelta(0))
+        n, table = copies * len(frames[0]), library.store.table("frames").to_arrow()
         on_disk = {name: disk_bytes(Path(library.path) / f"{name}.lance" / "data") for name in ("frames", "videos")}
-        return dict(rows=len(frames[0]), seconds=round(frames[0].end, 1), bytes_per_row=row, disk_bytes_per_row=round(on_disk["frames"] / n, 1), btree_bytes_per_row=round(disk_bytes(Path(library.path) / "frames.lance" / "_indices") / n, 1),
-                    disk_bytes_per_video=round(on_disk["videos"] / copies), reading_seconds=round(reading, 2), minute_seconds=round(statistics.median(short), 3) if short else None,
-                    calibrating_seconds=round(calibrating / copies, 3), writing_seconds=round(writing / copies, 3), writing_clock=round(clock / copies, 3))
+        return dict(rows=len(frames[0]), seconds=round(frames[0].end, 1),
+                    bytes_per_row={c: round(table[c].nbytes / n, 1) for c in table.column_names},
+                    disk_bytes_per_row=round(on_disk["frames"] / n, 1),
+                    btree_bytes_per_row=round(_index_bytes(library) / n, 1),
+                    disk_bytes_per_video=round(on_disk["videos"] / copies), reading_seconds=round(reading, 2),
+                    minute_seconds=round(statistics.median(short), 3) if short else None,
+                    calibrating_seconds=round(calibrating / copies, 3), writing_seconds=round(writing / copies, 3),
+                    writing_clock=round(clock / copies, 3))
 
 # %% ../../nbs/bench/82_scale.ipynb #7847dca4
 LIGHT = dict(max_iterations=10, sample_rate=64)
 
-def recall_at_10(library, wanted, frames): # a library that `made_library` made; float array (q, dim); its frames table
-    "(share of the ten best frames of an exact scan that the index finds, milliseconds of the index for each query)."
-    vectors, hits, ms = library._load().vectors, [], []
+def _index_search(frames: object, wanted: np.ndarray) -> object: # LanceDB's table; float (dim,)
+    looking = frames.search(wanted, vector_column_name="vector").distance_type("cosine").nprobes(64).refine_factor(20)
+    return looking.select(["video", "time", "_distance"]).limit(10).to_arrow()
+
+# %% ../../nbs/bench/82_scale.ipynb #3fa88af8
+def recall_at_10(library: Library, # from `made_library`
+                 wanted: np.ndarray, # float (q, dim)
+                 frames: object) -> tuple[float, list[float]]: # its frames table
+    "(fraction of the ten best frames of an exact scan that the index finds, milliseconds of the index for each query)."
+    vectors, hits, ms = library.frames.load().vectors, [], []
     for w in wanted:
         exact = set(np.argpartition(-scan(vectors, w), 10)[:10].tolist())
-        look = lambda: frames.search(w, vector_column_name="vector").distance_type("cosine").nprobes(64).refine_factor(20).select(["video", "time", "_distance"]).limit(10).to_arrow()
-        look()   # its lists are in the system's memory
-        began = time.perf_counter(); found = look(); ms.append(1e3 * (time.perf_counter() - began))
-        hits.append(len(exact & {int(v, 16) + int(t) for v, t in zip(found["video"].to_pylist(), found["time"].to_pylist())}) / 10)   # an id is where its frames begin
+        _index_search(frames, w)   # its lists are in the system's memory
+        began = time.perf_counter(); found = _index_search(frames, w); ms.append(1e3 * (time.perf_counter() - began))
+        rows = zip(found["video"].to_pylist(), found["time"].to_pylist())
+        hits.append(len(exact & {int(v, 16) + int(t) for v, t in rows}) / 10)   # an id is where its frames begin
     return round(float(np.mean(hits)), 4), ms
 
-def _median_ms(f, rounds):
+# %% ../../nbs/bench/82_scale.ipynb #769885da
+def _median_ms(f: Callable[[], object], rounds: int) -> float: # milliseconds on the clock
     times = []
     for k in range(rounds + 1):
         began = time.perf_counter(); f()
         if k: times.append(1e3 * (time.perf_counter() - began))
     return round(statistics.median(times), 2)
 
-def search_costs(n, # frames
-                 ways=("light",), # of making an index: `built` as `build_index` does, `light`
-                 queries=100, rounds=7, say=lambda text: None):
-    "Exact and approximate search of n frames: milliseconds on the clock, processor seconds to build, bytes, recall."
+# %% ../../nbs/bench/82_scale.ipynb #546905b6
+def _ask(library: Library): return library.search("a dog", speech=False, pictures=False)
+
+def _load_anew(library: Library):
+    library.frames._held = None
+    library.frames.load()
+
+# %% ../../nbs/bench/82_scale.ipynb #1afaba38
+def _index_costs(library: Library, way: str, wanted: np.ndarray, rounds: int) -> dict: # way: `built` or `light`
+    "Make an index, and search with it alone."
     from lancedb.index import IvfPq
+    frames, lists = library.store.table("frames"), max(1, int(len(library.frames.load().vectors) ** 0.5))
+    config = IvfPq(distance_type="cosine", num_partitions=lists, num_sub_vectors=library.encoder.dim // 8,
+                   **(LIGHT if way == "light" else {}))
+    before, clock = _index_bytes(library), time.perf_counter()
+    cpu = cpu_seconds(lambda: frames.create_index("vector", config=config))
+    clock, size = time.perf_counter() - clock, _index_bytes(library) - before
+    recall, ms = recall_at_10(library, wanted, frames)
+    library.memory, library.frames._held = 0, None
+    whole = _median_ms(lambda: _ask(library), rounds)
+    library.memory = None
+    return dict(way=way, build_seconds=round(cpu, 1), build_clock=round(clock, 1), bytes=size, recall_at_10=recall,
+                index_ms=round(statistics.median(ms), 2), search_ms=whole)
+
+# %% ../../nbs/bench/82_scale.ipynb #37d84ed5
+def search_costs(n: int, # frames
+                 ways: tuple[str, ...] = ("light",), # of making an index: `built` as `build_index` does, `light`
+                 queries: int = 100, rounds: int = 7,
+                 say: Callable[[str], None] = lambda text: None) -> dict:
+    "Exact and approximate search of n frames: milliseconds on the clock, processor seconds to build, bytes, recall."
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         reference_set = reference_set_of(load_for_inference())
-        library = made_library(f"{folder}/library", n, draw=lambda rng, k, dim: lifelike(k, reference_set, rng))
-        frames, made, vectors = library._table("frames"), time.perf_counter() - began, library._load().vectors
-        out = dict(frames=n, made_seconds=round(made, 1), load_ms=_median_ms(lambda: (setattr(library, "_held", None), library._load()), 1), scan_ms=_median_ms(lambda: scan(vectors, reference_set.sentences[0]), rounds),
-                   search_ms=_median_ms(lambda: library.search("a dog", speech=False, pictures=False), rounds), indices=[])
+        draw = lambda rng, k, dim: lifelike(k, reference_set, rng)
+        library = made_library(f"{folder}/library", n, draw=draw)
+        made, vectors, wanted = time.perf_counter() - began, library.frames.load().vectors, reference_set.sentences
+        out = dict(frames=n, made_seconds=round(made, 1), load_ms=_median_ms(lambda: _load_anew(library), 1),
+                   scan_ms=_median_ms(lambda: scan(vectors, wanted[0]), rounds),
+                   search_ms=_median_ms(lambda: _ask(library), rounds), indices=[])
         for way in ways:
             say(f"index of {n:,} frames, {way}")
-            before, clock = disk_bytes(Path(library.path) / "frames.lance" / "_indices"), time.perf_counter()
-            cpu = cpu_seconds(lambda: frames.create_index("vector", config=IvfPq(distance_type="cosine", num_partitions=max(1, int(n ** 0.5)), num_sub_vectors=library.encoder.dim // 8, **(LIGHT if way == "light" else {}))))
-            clock = time.perf_counter() - clock
-            size = disk_bytes(Path(library.path) / "frames.lance" / "_indices") - before
-            recall, ms = recall_at_10(library, reference_set.sentences[:queries], frames)
-            library.memory, library._held = 0, None
-            whole = _median_ms(lambda: library.search("a dog", speech=False, pictures=False), rounds)
-            library.memory = None
-            out["indices"].append(dict(way=way, build_seconds=round(cpu, 1), build_clock=round(clock, 1), bytes=size, recall_at_10=recall, index_ms=round(statistics.median(ms), 2), search_ms=whole))
+            out["indices"].append(_index_costs(library, way, wanted[:queries], rounds))
         return out
 
 # %% ../../nbs/bench/82_scale.ipynb #ca89e704
-def fragment_costs(counts=(10, 100, 1000, 5000), # fragments of one frame each
-                   say=lambda text: None):
-    "A row for every count: milliseconds of a commit, of opening and counting, of reading all; bytes of the newest manifest and of all."
+def fragment_costs(counts: tuple[int, ...] = (10, 100, 1000, 5000), # fragments of one frame each
+                   say: Callable[[str], None] = lambda text: None) -> list[dict]:
+    "A row for every count: milliseconds of a commit, of opening and counting, of reading all; bytes of the manifests."
     import lancedb
     out = []
     with tempfile.TemporaryDirectory() as folder:
@@ -228,45 +283,54 @@ def fragment_costs(counts=(10, 100, 1000, 5000), # fragments of one frame each
         row = frame_rows("0" * 32, np.zeros(1), np.ones(1), np.zeros(1, np.float32), np.zeros((1, 512)), [b"x" * 4000])
         table, recent = db.create_table("frames", schema=row.schema), []
         versions, held = Path(folder) / "frames.lance" / "_versions", 0
+        opened = lambda: lancedb.connect(folder).open_table("frames")
+        read = lambda: opened().search().select(["video", "vector"]).limit(None).to_arrow()
         for n in counts:
             say(f"{n:,} fragments")
             while held < n:
                 began = time.perf_counter(); table.add(row); held += 1
                 recent.append(1e3 * (time.perf_counter() - began))
-            opened = lambda: lancedb.connect(folder).open_table("frames")
             newest = max(versions.glob("*.manifest"), key=lambda p: p.stat().st_mtime_ns)
-            out.append(dict(fragments=n, commit_ms=round(statistics.median(recent[-min(n, 50):]), 2), open_ms=_median_ms(lambda: opened().count_rows(), 5), read_ms=_median_ms(lambda: opened().search().select(["video", "vector"]).limit(None).to_arrow(), 3),
+            out.append(dict(fragments=n, commit_ms=round(statistics.median(recent[-min(n, 50):]), 2),
+                            open_ms=_median_ms(lambda: opened().count_rows(), 5), read_ms=_median_ms(read, 3),
                             manifest_bytes=newest.stat().st_size, versions_bytes=disk_bytes(versions)))
         began = time.perf_counter(); table.optimize()
         out[-1]["compact_ms"] = round(1e3 * (time.perf_counter() - began), 1)
     return out
 
-def video_costs(counts=(100, 1000, 10_000, 100_000), rounds=5):
+# %% ../../nbs/bench/82_scale.ipynb #ecefc5b8
+def video_costs(counts: tuple[int, ...] = (100, 1000, 10_000, 100_000), rounds: int = 5) -> list[dict]:
     "Milliseconds to read the list of videos, which every `add` does twice for every video, and every search."
+    def row(k): return dict(id=f"{k + 1:032x}", title=f"video {k}", link=None, path=f"/videos/{k}.mp4", duration=600.0,
+                            frames=0, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"")
     out = []
     for n in counts:
         with tempfile.TemporaryDirectory() as folder:
             library = made_library(f"{folder}/library", 1)
-            rows = [dict(id=f"{k + 1:032x}", title=f"video {k}", link=None, path=f"/videos/{k}.mp4", duration=600.0, frames=0, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"") for k in range(n - 1)]
-            library._table("videos").add(video_rows(rows))
-            out.append(dict(videos=n, list_ms=_median_ms(lambda: library._rows("id", "title", "link", "path"), rounds)))
+            library.store.table("videos").add(video_rows([row(k) for k in range(n - 1)]))
+            list_ms = _median_ms(lambda: library.store.rows("id", "title", "link", "path"), rounds)
+            out.append(dict(videos=n, list_ms=list_ms))
     return out
 
 # %% ../../nbs/bench/82_scale.ipynb #d2ray002
-def _shelf(path, n, folder):
-    "n files of the same pictures that count as different videos: a box of no meaning is added to each (ISO/IEC 14496-12, `free`)."
+def _shelf(path: str | Path, n: int, folder: str | Path):
+    "n files of the same pictures that count as different videos: each has a box of its own (`free`, ISO/IEC 14496-12)."
     film = Path(path).read_bytes()
-    for k in range(n): (Path(folder) / f"{k}.mp4").write_bytes(film + (16).to_bytes(4, "big") + b"free" + k.to_bytes(8, "big"))
+    for k in range(n):
+        box = (16).to_bytes(4, "big") + b"free" + k.to_bytes(8, "big")
+        (Path(folder) / f"{k}.mp4").write_bytes(film + box)
 
-def _watch():
-    "A function that says how many seconds have gone by since now: on the clock, and of processors in this process and in all that it started."
-    from vfr_lib.ui.monitor import processor_seconds, own_processes
+# %% ../../nbs/bench/82_scale.ipynb #029feb14
+def _stopwatch() -> Callable[[], list[float]]:
+    "Says how many seconds have gone by since now: on the clock, and of processors in this process and what it started."
+    from vfr_lib.ui.monitor import own_processes, processor_seconds
     now = lambda: np.array([time.perf_counter(), processor_seconds(own_processes())])
     began = now()
     return lambda: (now() - began).tolist()
 
+# %% ../../nbs/bench/82_scale.ipynb #040fb3f8
 @contextmanager
-def _on_cores(n):
+def _on_cores(n: int) -> Iterator[None]:
     "Only n processor cores for this process and for what it starts."
     before = os.sched_getaffinity(0)
     for t in os.listdir("/proc/self/task"): os.sched_setaffinity(int(t), sorted(before)[:n])
@@ -277,10 +341,11 @@ def _on_cores(n):
             except OSError: pass   # it has ended
 
 # %% ../../nbs/bench/82_scale.ipynb #d2ray003
-def ray_run(path, # a video file
-            videos, # how many of it
-            workers): # of Ray, each on a core of its own as far as there are; 0: without Ray
-    "What it takes to add videos to a new library: seconds on the clock and processor seconds, and of these what starting Ray takes."
+def ray_run(path: str | Path, # a video file
+            videos: int, # how many of it
+            workers: int # of Ray, each on a core of its own as far as there are; 0: without Ray
+           ) -> dict:
+    "What it takes to add videos to a new library: seconds on the clock and of processors, and of these Ray's start."
     from vfr_lib.library.cluster import Cluster, joined
     cores = min(workers, os.cpu_count()) or 1
     with _own_cache(), tempfile.TemporaryDirectory() as folder, _on_cores(cores):
@@ -289,55 +354,64 @@ def ray_run(path, # a video file
         library = Library(f"{folder}/library")
         list(embed_stages(path, library.encoder, cache=False))   # the encoder is chosen and loaded
         def add(cluster=None):
-            gone = _watch()
+            gone = _stopwatch()
             assert len(library.add(shelf, cluster=cluster).added) == videos
             return gone()
         start = [0., 0.]
         if not workers: spent = add()
         else:
-            gone = _watch()
+            gone = _stopwatch()
             with joined(Cluster(workers=workers)): start, spent = gone(), add(Cluster())
     names = ("seconds", "processor_seconds", "start_seconds", "start_processor_seconds")
-    return dict(workers=workers, cores=cores, videos=videos, minutes=videos * probe(path).duration / 60, **{k: round(v, 2) for k, v in zip(names, spent + start)})
+    return dict(workers=workers, cores=cores, videos=videos, minutes=videos * probe(path).duration / 60,
+                **{k: round(v, 2) for k, v in zip(names, spent + start)})
 
-def ray_costs(path, # a video file of a minute
-              counts=(6, 24), # of videos: what grows with them is told from what does not
-              workers=(0, 1, 2, 4), say=lambda text: None):
-    "Rows of `ray_run` for every number of workers and of videos, each in a process of its own: threads that once had one core may keep to it."
+# %% ../../nbs/bench/82_scale.ipynb #dd8d44e8
+def ray_costs(path: str | Path, # a video file of a minute
+              counts: tuple[int, ...] = (6, 24), # of videos: what grows with them is told from what does not
+              workers: tuple[int, ...] = (0, 1, 2, 4),
+              say: Callable[[str], None] = lambda text: None) -> list[dict]:
+    "A `ray_run` for every number of workers and of videos, in a process of its own: threads may keep to a core."
     rows = []
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as alone:
         for w in workers:
-            for n in counts: say(f"{n} videos, {w} workers"); rows.append(alone.submit(ray_run, path, n, w).result())
+            for n in counts:
+                say(f"{n} videos, {w} workers")
+                rows.append(alone.submit(ray_run, path, n, w).result())
     return rows
 
 # %% ../../nbs/bench/82_scale.ipynb #365a9f29
-def bench_scale(quick=False, # small sizes and one round, in some minutes
-                say=lambda text: None): # called with what is being measured
-    "All slopes as a dict of lists of rows: `hours`, `library`, `search`, `fragments`, `videos`; `load` is that of the machine before each."
+def bench_scale(quick: bool = False, # small sizes and one round, in some minutes
+                say: Callable[[str], None] = lambda text: None) -> dict: # called with what is being measured
+    "Lists of rows: `hours`, `library`, `search`, `fragments`, `videos`; `load` is that of the machine before each."
     load, out = {}, {}
     def part(name, f):
         say(name); load[name] = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
         out[name] = f()
-    part("hours", lambda: codec_costs((360,) if quick else (360, 720, 1080), rounds=1 if quick else 3, say=say))
-    part("library", lambda: library_costs(bench_clip(360, 60 if quick else 3600), None if quick else bench_clip(360, 60)))
-    part("fragments", lambda: fragment_costs((10, 100) if quick else (10, 100, 1000, 5000), say=say))
-    part("videos", lambda: video_costs((100, 1000) if quick else (100, 1000, 10_000, 100_000)))
-    both = ("built", "light")
-    part("search", lambda: [search_costs(n, ways, say=say) for n, ways in (((1000, ()), (10_000, both[1:])) if quick else ((1000, ()), (10_000, both), (100_000, both), (1_000_000, both[1:])))])
+    minute, hour = bench_clip(360, 60), None if quick else bench_clip(360, 3600)
+    heights, rounds = ((360,), 1) if quick else ((360, 720, 1080), 3)
+    fragments, videos = (10, 100, 1000, 5000), (100, 1000, 10_000, 100_000)
+    searches = [(1000, ()), (10_000, ("light",))] if quick else [
+        (1000, ()), (10_000, ("built", "light")), (100_000, ("built", "light")), (1_000_000, ("light",))]
+    part("hours", lambda: codec_costs(heights, rounds=rounds, say=say))
+    part("library", lambda: library_costs(minute) if quick else library_costs(hour, minute))
+    part("fragments", lambda: fragment_costs(fragments[:2] if quick else fragments, say=say))
+    part("videos", lambda: video_costs(videos[:2] if quick else videos))
+    part("search", lambda: [search_costs(n, ways, say=say) for n, ways in searches])
     return out | dict(engine=load_for_inference().engine, load=load)
 
 # %% ../../nbs/bench/82_scale.ipynb #298688d1
-def _lines_of(value, name=""):
+def _numbers(value: object, name: str = "") -> list[tuple[str, object]]:
     "(name, number) of everything in nested dicts and lists."
-    if isinstance(value, dict): return [x for k, v in value.items() for x in _lines_of(v, f"{name} {k}".strip())]
-    if isinstance(value, list): return [x for i, v in enumerate(value) for x in _lines_of(v, f"{name} {i}")]
+    if isinstance(value, dict): return [x for k, v in value.items() for x in _numbers(v, f"{name} {k}".strip())]
+    if isinstance(value, list): return [x for i, v in enumerate(value) for x in _numbers(v, f"{name} {i}")]
     return [(name, value)]
 
-def scale_tables(slopes): # from `bench_scale`
-    "(name, heads, rows of strings) of every part, for reading at the shell."
+def scale_tables(slopes: dict) -> Iterator[tuple[str, list[str], list[list[str]]]]: # from `bench_scale`
+    "(name, heads, rows) of every part, for reading at the shell."
     for name, part in slopes.items():
-        flat = [{k: str(v) for k, v in _lines_of(row)} for row in part] if isinstance(part, list) else None
+        flat = [{k: str(v) for k, v in _numbers(row)} for row in part] if isinstance(part, list) else None
         if flat:
             heads = list(dict.fromkeys(k for row in flat for k in row))
             yield name, [*heads, ""], [[*(row.get(k, "-") for k in heads), ""] for row in flat]
-        else: yield name, ["value", "of"], [[str(v), k or name] for k, v in _lines_of(part)]
+        else: yield name, ["value", "of"], [[str(v), k or name] for k, v in _numbers(part)]

@@ -19,7 +19,8 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from ..core import VfrError, renamed
-from .base import Encoder, EncoderConfig, to_squares, toy_tokenizer, unit, weights_digest
+from .base import Encoder, to_squares, toy_tokenizer, unit, weights_digest
+from .checks import EncoderConfig
 
 # %% ../../nbs/encoders/22_dual.ipynb #e99c03ee
 def to_pixels(images: Sequence, # pictures, as `to_rgb` takes them

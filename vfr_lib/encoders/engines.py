@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import safe_open
 
 from ..core import VfrError, pick_device
-from .base import EncoderConfig
+from .checks import EncoderConfig
 
 # %% ../../nbs/encoders/25_engines.ipynb #e398ecbc
 class Weights:

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..cache import cache_folder
 from ..core import VfrError, renamed, write_whole
-from .base import EMBEDDED, Encoder, EncoderConfig, encoder_name, to_squares, unit
-from .checks import card_of, config_of, read_config, read_json, read_tokenizer
+from .base import EMBEDDED, Encoder, encoder_name, to_squares, unit
+from .checks import EncoderConfig, card_of, config_of, read_config, read_json, read_tokenizer
 from .engines import ImagesInOpenVino, ImagesInTorch, TextInNumpy, Weights, openvino_engines
 
 # %% ../../nbs/encoders/26_inference.ipynb #cceeab01

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..core import VfrError, pick_device, warn
-from .base import EMBEDDED, Encoder, EncoderConfig, encoder_name, toy_tokenizer
-from .checks import FORMAT, card_of, config_of, read_config, read_json, read_tokenizer
+from .base import EMBEDDED, Encoder, encoder_name, toy_tokenizer
+from .checks import FORMAT, EncoderConfig, card_of, config_of, read_config, read_json, read_tokenizer
 from .dual import DualEncoder
 from .hub import HubEncoder, image_backbone, text_backbone
 

@@ -63,6 +63,7 @@ def _pairs(text: str, part: Callable[[str, str], str]) -> str:
     "The parameters of a query or a fragment, each `name=value` given to `part(name, value)`."
     return re.sub(r"([^&;=?/#]+)=([^&;]*)", lambda m: f"{m[1]}={part(m[1], m[2])}", text)
 
+# %% ../../nbs/media/11_download.ipynb #72ebc7dc
 def public_link(url: str, # a link, or anything else, which comes back as it is
                ) -> str:
     "The link as it may be shown and stored: without user and password, values of parameters that look secret as `***`."
@@ -152,6 +153,7 @@ def explain(url: str, # what was asked for
     said = without_secrets(str(e).removeprefix("ERROR: "), url)[:300]
     return _explain_transfer(link, causes, low) or VfrError(f"{link} could not be downloaded: {said}", "other")
 
+# %% ../../nbs/media/11_download.ipynb #d1a49ac8
 def _explain_transfer(link: str, causes: list[BaseException], low: str) -> VfrError | None: # low: what was said
     "Why the bytes did not come, or None where that is not known."
     from yt_dlp.networking.exceptions import HTTPError, TransportError
@@ -178,6 +180,7 @@ def _vtt_links(tracks: dict | None) -> dict[str, str]:
     return {language: f["url"] for language, formats in (tracks or {}).items() if language != "live_chat"
             for f in reversed(formats or []) if f.get("ext") == "vtt" and is_link(f.get("url", ""))}
 
+# %% ../../nbs/media/11_download.ipynb #8c8b0565
 def _caption_track(info: dict) -> tuple[str, str] | None: # info: of yt-dlp
     "(language, link) of the track in the language that is spoken, people's before a machine's; never a translation."
     people, machine = _vtt_links(info.get("subtitles")), _vtt_links(info.get("automatic_captions"))
@@ -187,14 +190,15 @@ def _caption_track(info: dict) -> tuple[str, str] | None: # info: of yt-dlp
         name = "en" if "en" in people else next(iter(people), None)
         return name and (name, people[name])
     family = lambda name: name.lower().split("-")[0]   # en-GB and en are one language
-    def nearest(names):
+    def nearest(names: list[str]):
         same = (n for n in names if family(n) == family(spoken))
         return min(same, key=lambda n: n.removesuffix("-orig") != spoken, default=None)
     if name := nearest(people): return name, people[name]
     name = nearest(heard) or next(iter(heard), None) or (spoken if spoken in machine else None)
     if name: return name.removesuffix("-orig"), machine[name]
 
-def _fetch_captions(ydl, info: dict, target: Path) -> str | None:
+# %% ../../nbs/media/11_download.ipynb #fc0d6c62
+def _fetch_captions(ydl: "YoutubeDL", info: dict, target: Path) -> str | None:
     "Write the captions of a page to `target`; their language, or None."
     try:
         language, url = _caption_track(info)
@@ -211,17 +215,23 @@ MEMORY = 448 << 20  # bytes of the process that downloads
 PATIENCE = 45       # seconds in which neither a page nor a byte of a video arrives
 
 # %% ../../nbs/media/11_download.ipynb #1cfb13a4
+def _start_process():
+    "A Python that waits for jobs, see `work_apart`."
+    import subprocess
+    code = ("import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+            "from vfr_lib.media.download import work_apart; work_apart()")
+    return subprocess.Popen([sys.executable, "-c", code, json.dumps(sys.path)], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+                            env=os.environ | {"MALLOC_ARENA_MAX": "2"})
+
+# %% ../../nbs/media/11_download.ipynb #eee50c41
 class _Worker:
     "A process that does one job after another; it is ended rather than waited for."
     idle, guard = [], threading.Lock()
 
     def __init__(self):
-        import subprocess, psutil
-        code = ("import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-                "from vfr_lib.media.download import work_apart; work_apart()")
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code, json.dumps(sys.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | {"MALLOC_ARENA_MAX": "2"})
+        import psutil
+        self._process = _start_process()
         self._seen, self._rest = psutil.Process(self._process.pid), b""
 
     @classmethod
@@ -231,13 +241,13 @@ class _Worker:
             with cls.guard: worker = cls.idle.pop() if cls.idle else None
             fresh, worker = worker is None, worker or cls()
             try:
-                worker._process.stdin.write(json.dumps(job).encode() + b"\n")
-                worker._process.stdin.flush()
+                worker._process.stdin.write(json.dumps(job).encode() + b"\n"); worker._process.stdin.flush()
                 return worker
             except OSError:   # it had just gone home
                 worker.end()
+                if not fresh: continue
                 no = "Python cannot start another process: end some programs and run it again"
-                if fresh: raise VfrError(no, "disk") from None
+                raise VfrError(no, "disk") from None
 
     def rest(self):
         "Let it wait for the next job."
@@ -255,17 +265,15 @@ class _Worker:
     def memory(self) -> int:
         "Bytes that it has in memory."
         import psutil
-        try: return self._seen.memory_info().rss
-        except psutil.Error: return 0
+        with suppress(psutil.Error): return self._seen.memory_info().rss
+        return 0
 
     def end(self):
         "End it and what it started."
-        try: os.killpg(self._process.pid, signal.SIGKILL)
-        except OSError: pass
+        with suppress(OSError): os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            try: pipe.close()
-            except OSError: pass
+            with suppress(OSError): pipe.close()
 
 # %% ../../nbs/media/11_download.ipynb #82e9002d
 def _apart(job: dict, # `task` and what the task takes
@@ -296,6 +304,7 @@ def _apart(job: dict, # `task` and what the task takes
     finally:
         if worker: worker.end()
 
+# %% ../../nbs/media/11_download.ipynb #3ad1dee5
 def _check_patience(link: str, stop: threading.Event, memory: int, silent: float): # bytes, seconds
     "VfrError where a process has to be ended."
     if stop.is_set(): raise VfrError(f"{link}: cancelled; run it again to resume", "cancelled")
@@ -316,7 +325,7 @@ def work_apart():
         for line in sys.stdin.buffer: jobs.put(json.loads(line))
         os.killpg(0, signal.SIGKILL)   # whoever asked has gone
     threading.Thread(target=listen, daemon=True).start()
-    def tell(**outcome):
+    def tell(**outcome: object):
         with turn: out.write(json.dumps(outcome).encode() + b"\n")
     while True:
         try: job = jobs.get(timeout=30)
@@ -333,10 +342,10 @@ def _number(text: str | None) -> int | None:
     "A header's number, or None where it is none."
     return int(text) if re.fullmatch(r"\d{1,18}", str(text or "").strip()) else None
 
-def _bounded(response, link: str):
+def _bounded(response: "Response", link: str):
     "The response, which gives up beyond the size of any honest page."
     raw = response.read
-    def read(amount=None):
+    def read(amount: int | None = None):
         if amount is not None and amount >= 0: return raw(amount)
         parts, size = [], 0
         while part := raw(1 << 16):
@@ -352,7 +361,7 @@ def _bounded(response, link: str):
     return response
 
 # %% ../../nbs/media/11_download.ipynb #916d3c70
-def _described(response) -> dict:
+def _described(response: "Response") -> dict:
     "What a server says of the file: {etag, modified, size}."
     whole = re.search(r"/(\d+)\s*$", response.headers.get("Content-Range") or "")
     size = whole and int(whole[1]) if response.status == 206 else _number(response.headers.get("Content-Length"))
@@ -366,13 +375,13 @@ def _noted(part: Path) -> dict:
     except (OSError, ValueError): return {}
     return found if isinstance(found, dict) else {}
 
-def _strong(etag) -> bool: return isinstance(etag, str) and etag.startswith('"')
+def _strong(etag: str | None) -> bool: return isinstance(etag, str) and etag.startswith('"')
 
-def _starts_at(request) -> int: # the byte from which the rest is asked for; 0 for the whole
+def _starts_at(request: "Request") -> int: # the byte from which the rest is asked for; 0 for the whole
     return int(m[1]) if (m := re.match(r"bytes=(\d+)-", request.headers.get("Range") or "")) else 0
 
 # %% ../../nbs/media/11_download.ipynb #dlsame01
-def _still_same(send: Callable, request, part: Path, note: dict, response,
+def _still_same(send: Callable, request: "Request", part: Path, note: dict, response: "Response",
                 fresh: bool) -> bool: # whether its first bytes came in this run
     "Whether the rest that the server offers belongs to the bytes in `part`."
     now, start = _described(response), _starts_at(request)
@@ -382,7 +391,7 @@ def _still_same(send: Callable, request, part: Path, note: dict, response,
     if same("etag") and (_strong(now["etag"]) or fresh) or fresh and same("modified"): return True
     return _same_pieces(send, request, part, start)
 
-def _same_pieces(send: Callable, request, part: Path, start: int) -> bool:
+def _same_pieces(send: Callable, request: "Request", part: Path, start: int) -> bool:
     "Whether four pieces of what is there already are what the server has."
     piece = min(start, 1 << 14)
     for a in sorted({0, start // 3, 2 * start // 3, start - piece}):
@@ -401,6 +410,7 @@ def _of_the_web(link: str, address: str):
         raise VfrError(f"{link} leads to an address that is not of the web ({scheme or 'none'}:): "
                        "give the link of one video", "url")
 
+# %% ../../nbs/media/11_download.ipynb #4d591fcc
 def _site(options: dict, # of yt-dlp
           link: str, # what messages call the page
           tell: Callable): # called with signs of life
@@ -416,7 +426,7 @@ def _site(options: dict, # of yt-dlp
         most = sys.maxsize      # bytes of a file
         begun = set()           # files whose first bytes came in this run
 
-        def urlopen(self, request):
+        def urlopen(self, request: "Request"):
             request, send = Request(request) if isinstance(request, str) else request, super().urlopen
             _of_the_web(link, request.url)
             tell(alive=True)
@@ -433,7 +443,7 @@ def _site(options: dict, # of yt-dlp
             if part and not note: _note(part).write_text(json.dumps(_described(response))); self.begun.add(part)
             return _bounded(response, link)
 
-        def _answer(self, send, request, part, note):
+        def _answer(self, send: Callable, request: "Request", part: Path | None, note: dict):
             "(response, note): the whole file and no note where the rest that is offered is not that of `part`."
             try: response = send(request)
             except HTTPError as e:
@@ -454,7 +464,7 @@ def _site(options: dict, # of yt-dlp
 def _guard_parts(HttpFD: type, FragmentFD: type):
     "Let yt-dlp's downloaders say which file they write. A stream in pieces is not resumed: who knows what they were?"
     http, pieces = HttpFD.real_download, FragmentFD._prepare_frag_download
-    def whole(self, filename, info):
+    def whole(self, filename: str, info: dict):
         part = Path(self.temp_name(filename))
         if "-Frag" in part.name: part.unlink(missing_ok=True)
         if not part.is_file(): _note(part).unlink(missing_ok=True)
@@ -467,14 +477,14 @@ def _guard_parts(HttpFD: type, FragmentFD: type):
             Path(filename).unlink()
             raise VfrError(f"{public_link(info['url'])} changed while it came: run it again", "network")
         return done
-    def anew(self, ctx):
+    def anew(self, ctx: dict):
         for name in (self.temp_name, self.ytdl_filename): Path(name(ctx["filename"])).unlink(missing_ok=True)
         return pieces(self, ctx)
     HttpFD.real_download, FragmentFD._prepare_frag_download, HttpFD.vfr_whole = whole, anew, True
 
 # %% ../../nbs/media/11_download.ipynb #6f0db544
 class _Quiet:
-    def debug(self, message): pass
+    def debug(self, message: str): pass
     info = warning = error = debug
 
 def ffmpeg() -> str:
@@ -493,6 +503,7 @@ def _manners(pick: Callable) -> dict: # pick: yt-dlp's `match_filter`
                 skip_unavailable_fragments=False, enable_file_urls=False,
                 external_downloader_args={"ffmpeg_i": ["-protocol_whitelist", "http,https,tls,tcp,crypto,httpproxy"]})
 
+# %% ../../nbs/media/11_download.ipynb #4b3c4ace
 def _options(folder: Path, height: int, hook: Callable, pick: Callable) -> dict: # hook: called with its progress
     "Options of yt-dlp for a download."
     return dict(_manners(pick), paths={"home": str(folder)}, outtmpl={"default": "video.%(ext)s"}, playlist_items="1",
@@ -560,16 +571,16 @@ def _tidy(home: Path, all: bool = False):
         if not any(home.iterdir()): home.rmdir()
 
 # %% ../../nbs/media/11_download.ipynb #5f96a302
-def _inside(home: Path, name) -> Path | None: # name: whatever stands there
+def _inside(home: Path, name: object) -> Path | None: # name: whatever stands there
     "The file that a bare name means in a folder, or None."
     if not isinstance(name, str) or name in ("", ".", "..") or re.search(r"[/\\\x00]", name): return None
     path = home / name
     return path if path.is_file() and path.resolve().parent == home.resolve() else None
 
-def _of_type(value, kind) -> bool: # None counts, NaN does not
+def _of_type(value: object, kind: type | tuple) -> bool: # None counts, NaN does not
     return value is None or isinstance(value, kind) and not isinstance(value, bool) and value == value
 
-def _spans(given, **kinds) -> list[dict]: # type of each field
+def _spans(given: list | None, **kinds: type) -> list[dict]: # type of each field
     "The entries of a list that have these fields, each of its type or None."
     if not isinstance(given, list): return []
     fits = lambda d: isinstance(d, dict) and all(_of_type(d.get(k), kind) for k, kind in kinds.items())
@@ -600,6 +611,7 @@ def _read(home: Path) -> Video | None:
     return Video(str(path), public_link(text("url")), text("title"), seconds, chapters, captions and str(captions),
                  text("language"), heatmap)
 
+# %% ../../nbs/media/11_download.ipynb #3af71d1a
 def _by_public_link(root: Path, link: str, height: int) -> Video | None:
     "The download whose link looks like `link` without its secrets, if there is just one."
     if public_link(link) != link: return None
@@ -623,9 +635,10 @@ def _fetch(url: str, home: str, height: int, max_bytes: int, tell: Callable):
                 return None if _read(home) else _fetched(url, home, height, max_bytes, tell)
         except Timeout: tell(alive=True)   # another process is at it
 
+# %% ../../nbs/media/11_download.ipynb #044997c3
 def _fetched(url: str, home: Path, height: int, max_bytes: int, tell: Callable):
     link = public_link(url)
-    def pick(info, *, incomplete=False):
+    def pick(info: dict, *, incomplete: bool = False):
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming", "post_live"):
             raise VfrError(f"{link} is a live stream: wait until it has ended", "live")
     options = _options(home, height, _progress_of(link, home, max_bytes, tell), pick)
@@ -639,6 +652,7 @@ def _fetched(url: str, home: Path, height: int, max_bytes: int, tell: Callable):
         language = _fetch_captions(ydl, info, home / "captions.vtt")
     _put_note(home, url, file.name, info, language)
 
+# %% ../../nbs/media/11_download.ipynb #ab790d8e
 @contextmanager
 def _explained(url: str):
     "What yt-dlp raises, as a VfrError."
@@ -654,7 +668,7 @@ def _progress_of(link: str, home: Path, max_bytes: int, tell: Callable) -> Calla
     "A function for yt-dlp that tells how a download is going; VfrError where it becomes too large."
     before = {p.name: p.stat().st_size for p in home.glob("*.part")}
     files = {}   # name -> (bytes that came over the network, seconds)
-    def hook(h):
+    def hook(h: dict):
         done, total = int(h.get("downloaded_bytes") or 0), h.get("total_bytes") or h.get("total_bytes_estimate")
         if max(done, total or 0) > max_bytes: raise _too_large(link, max_bytes)
         if (h.get("fragment_count") or 0) > PIECES:
@@ -666,6 +680,7 @@ def _progress_of(link: str, home: Path, max_bytes: int, tell: Callable) -> Calla
              seconds=seconds)
     return hook
 
+# %% ../../nbs/media/11_download.ipynb #bbbc2bc0
 def _put_note(home: Path, url: str, name: str, info: dict, language: str | None):
     "Write the `video.json` that makes a download complete; it holds the whole link, so only its owner may read it."
     chapters = [{k: c.get(k) for k in ("title", "start_time", "end_time")} for c in info.get("chapters") or []]
@@ -695,6 +710,7 @@ def playlist(url: str, # http or https link of a playlist, a channel, an RSS fee
         raise VfrError(f"a list of at most {most!r} videos is none: give a whole number above 0")
     return [tuple(row) for row in _apart(dict(task="list", url=url, most=most), stop)]
 
+# %% ../../nbs/media/11_download.ipynb #a08193e0
 def _listed(url: str, most: int, tell: Callable) -> list[tuple[str, str]]:
     options = dict(_manners(lambda info, *, incomplete=False: None), extract_flat="in_playlist",
                    playlist_items=f"1:{most}", ignore_no_formats_error=True)
@@ -737,7 +753,7 @@ class PracticeServer:
         outer = self
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            def log_message(self, *a): pass
+            def log_message(self, *a: object): pass
             def do_HEAD(self): outer._serve(self, False)
             def do_GET(self): outer._serve(self, True)
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -747,9 +763,9 @@ class PracticeServer:
     def url(self, name: str) -> str: return f"http://127.0.0.1:{self._server.server_address[1]}/{name}"
     def close(self): self._server.shutdown(); self._server.server_close()
     def __enter__(self): return self
-    def __exit__(self, *e): self.close()
+    def __exit__(self, *e: object): self.close()
 
-    def _serve(self, h, body: bool):
+    def _serve(self, h: "BaseHTTPRequestHandler", body: bool):
         name, wanted = h.path.partition("?")[0].strip("/"), h.headers.get("Range")
         if body: self.log.append((name, wanted))
         path = (self.folder / name).resolve()
@@ -766,7 +782,7 @@ class PracticeServer:
                 h.wfile.write(data[a:a + (1 << 14)]); time.sleep(self.slow)
         except OSError: pass   # the client went away
 
-    def _send_head(self, h, name: str, start: int, size: int, part: bool):
+    def _send_head(self, h: "BaseHTTPRequestHandler", name: str, start: int, size: int, part: bool):
         import mimetypes
         h.send_response(206 if part else 200)
         headers = {"Content-Type": mimetypes.guess_type(name)[0] or "application/octet-stream",

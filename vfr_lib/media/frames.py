@@ -12,48 +12,64 @@ import math, os, re, struct, threading
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
+from av import Packet, VideoFrame, VideoStream
+from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 
 from ..core import Frame, VfrError, hms, warn
 
 # %% ../../nbs/media/12_frames.ipynb #2af94e7e
-# what FFmpeg may take a file for: containers, plain streams, animations and sound; no text, no playlists, no devices, no series of pictures
-_formats = """mov,matroska,mpegts,mpegtsraw,mpeg,avi,flv,live_flv,kux,ogg,asf,asf_o,mxf,rm,ivr,gif,apng,dv,nut,ivf,gxf,lxf,nsv,nuv,wtv,ty,pva,pmp,dhav,mlv,mtv,swf,mods,mv,
-webp,jpegxl_anim,h264,hevc,vvc,evc,av1,obu,mpegvideo,m4v,h261,h263,vc1,vc1test,cavsvideo,avs2,avs3,dirac,dnxhd,apv,yuv4mpegpipe,mjpeg,mjpeg_2000,smjpeg,ipu,vivo,viv,v210,v210x,rawvideo,
-rpl,roq,bink,smk,film_cpk,thp,cdxl,cine,r3d,ser,4xm,c93,ea,flic,filmstrip,idcin,ipmovie,wc3movie,xmv,vmd,usm,bethsoftvid,siff,mm,anm,yop,rl2,jv,bfi,hnm,amv,dxa,dsicin,tiertexseq,sol,moflex,
-mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3,dts,ape,wv,tta,au,voc,3dostr,xa,mpc,mpc8""".replace("\n", "")
-MOST_PIXELS = 8192 * 4320   # of a picture: what is larger would fill the memory
-_safe = dict(protocol_whitelist="file", format_whitelist=_formats, max_pixels=str(MOST_PIXELS))
-
-_pictures = {b"\x89PNG\r\n": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF....WEBP": "webp_pipe", b"BM....\0\0\0\0": "bmp_pipe", b"II[*]\0|MM\0[*]": "tiff_pipe"}   # one picture, whatever its name
-
-def local_path(path): # a path; `~` and `~user` are home folders, as in the shell
+def local_path(path: str | bytes | Path, # `~` and `~user` are home folders, as in the shell
+              ) -> Path:
     "The path of a file as the system knows it; VfrError where it cannot be one."
     text = os.fspath(path)
     if isinstance(text, bytes): text = os.fsdecode(text)
     if "\0" in text: raise VfrError(f"{text!r} is not a path: leave the zero byte out")
     return Path(os.path.expanduser(text) if text.startswith("~") and not os.path.lexists(text) else text)
 
-def _checked(path):
+def _checked(path: str | Path) -> Path:
     "The path of a file that can be opened and is not empty; VfrError where it is none."
     p = local_path(path)
     try:
-        if p.is_dir(): raise VfrError(f"{p} is a folder: give a video file, or keep what is in it in a library, vfr add LIBRARY {p}")
+        if p.is_dir():
+            raise VfrError(f"{p} is a folder: give a video file, or keep what is in it in a library, "
+                           f"vfr add LIBRARY {p}")
         if not p.exists(): raise VfrError(f"{p} does not exist: check the path")
-        if not p.is_file(): raise VfrError(f"{p} is not a file but a pipe or a device: write what it gives into a file first")
+        if not p.is_file():
+            raise VfrError(f"{p} is not a file but a pipe or a device: write what it gives into a file first")
         if not p.stat().st_size: raise VfrError(f"{p} is empty (0 bytes): copy or download it again")
         return p
-    except OSError as e: raise VfrError(f"{str(p)[:200]} cannot be opened ({e.strerror}): check the path") from None
+    except OSError as e:
+        raise VfrError(f"{str(p)[:200]} cannot be opened ({e.strerror}): check the path") from None
+
+# %% ../../nbs/media/12_frames.ipynb #frforma1
+# what FFmpeg may take a file for: containers, plain streams, animations and sound; no text, no playlists, no devices,
+# no series of pictures
+_formats = """mov,matroska,mpegts,mpegtsraw,mpeg,avi,flv,live_flv,kux,ogg,asf,asf_o,mxf,rm,ivr,gif,apng,dv,nut,ivf,gxf,
+lxf,nsv,nuv,wtv,ty,pva,pmp,dhav,mlv,mtv,swf,mods,mv,webp,jpegxl_anim,h264,hevc,vvc,evc,av1,obu,mpegvideo,m4v,h261,h263,
+vc1,vc1test,cavsvideo,avs2,avs3,dirac,dnxhd,apv,yuv4mpegpipe,mjpeg,mjpeg_2000,smjpeg,ipu,vivo,viv,v210,v210x,rawvideo,
+rpl,roq,bink,smk,film_cpk,thp,cdxl,cine,r3d,ser,4xm,c93,ea,flic,filmstrip,idcin,ipmovie,wc3movie,xmv,vmd,usm,
+bethsoftvid,siff,mm,anm,yop,rl2,jv,bfi,hnm,amv,dxa,dsicin,tiertexseq,sol,moflex,
+mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3,dts,ape,wv,tta,au,voc,3dostr,xa,mpc,mpc8""".replace("\n", "")
+MOST_PIXELS = 8192 * 4320   # of a picture: what is larger would fill the memory
+_safe = dict(protocol_whitelist="file", format_whitelist=_formats, max_pixels=str(MOST_PIXELS))
+
+_pictures = {b"\x89PNG\r\n": "png_pipe", b"\xff\xd8\xff": "jpeg_pipe", b"RIFF....WEBP": "webp_pipe",
+             b"BM....\0\0\0\0": "bmp_pipe", b"II[*]\0|MM\0[*]": "tiff_pipe"}   # one picture, whatever its name
 
 # %% ../../nbs/media/12_frames.ipynb #87f7bc5b
-def _beside(work, stop):
-    "What `work` gives, which is called with the seconds it may take; what takes longer runs in another thread: FFmpeg hears no Ctrl-C and no `stop` before it comes back."
+def _interruptible(work: Callable, # called with the seconds that it may take
+                   stop: threading.Event | None):
+    "What `work` gives; what takes longer runs in a thread: FFmpeg hears no Ctrl-C and no `stop` before it comes back."
     try: return work(0.5)
     except av.ExitError: out = []
     def run():
@@ -68,8 +84,9 @@ def _beside(work, stop):
     if error is not None: raise error
     return result
 
+# %% ../../nbs/media/12_frames.ipynb #frconta1
 @contextmanager
-def _container(path, stop=None):
+def _container(path: str | Path, stop: threading.Event | None = None):
     "An open PyAV container of a local file; nothing else is opened on its behalf."
     p, handle = _checked(path), None
     try:
@@ -79,14 +96,12 @@ def _container(path, stop=None):
             except UnicodeEncodeError:   # bytes that are no text cannot be named to FFmpeg
                 handle = os.open(p, os.O_RDONLY)
                 address = f"/dev/fd/{handle}"
-        only = lambda kind: {**_safe, "format_whitelist": kind or _formats}
-        opened = lambda kind: _beside(lambda seconds: av.open(f"file:{address}", format=kind, options=only(kind), metadata_errors="replace", timeout=(seconds, None)), stop)
-        try: container = opened(None)
-        except av.ArgumentError:   # none of the formats that may be: perhaps a picture, which FFmpeg would take for a series of them
+        try: container = _opened(address, None, stop)
+        except av.ArgumentError:   # perhaps a picture, which FFmpeg would take for a series of them
             with open(p, "rb") as f: head = f.read(16)
             kind = next((k for magic, k in _pictures.items() if re.match(magic, head, re.DOTALL)), None)
             if not kind: raise
-            container = opened(kind)
+            container = _opened(address, kind, stop)
     except (av.FFmpegError, OSError) as e:
         if handle is not None: os.close(handle)
         raise VfrError(_unopened(p, e)) from None
@@ -95,75 +110,108 @@ def _container(path, stop=None):
     finally:
         if handle is not None: os.close(handle)
 
-def _unopened(p, error):
+# %% ../../nbs/media/12_frames.ipynb #048e8f3c
+def _opened(address: str, kind: str | None, stop: threading.Event | None): # kind: the one format that it may have
+    "A PyAV container."
+    options = {**_safe, "format_whitelist": kind or _formats}
+    work = lambda seconds: av.open(f"file:{address}", format=kind, options=dict(options), metadata_errors="replace",
+                                   timeout=(seconds, None))
+    return _interruptible(work, stop)
+
+def _unopened(p: Path, error: Exception) -> str:
     "Why a file could not be opened, and the way out."
     with open(p, "rb") as f: head = f.read(4096) if os.access(p, os.R_OK) else b""
     if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip") and isinstance(error, av.InvalidDataError):
-        return f"{p} cannot be opened: it is an mp4 whose index (moov) is missing, so it was cut off; download or copy it again"
+        return (f"{p} cannot be opened: it is an mp4 whose index (moov) is missing, so it was cut off; "
+                "download or copy it again")
     if head and not set(head) & {*range(9), *range(14, 27)}:
-        return f"{p} is text, not a video: give the video itself (of a playlist, the link or the files that it names)"
-    return f"{p} cannot be opened as a video ({error.strerror or type(error).__name__}): it is damaged or not a video file"
+        return (f"{p} is text, not a video: "
+                "give the video itself (of a playlist, the link or the files that it names)")
+    return (f"{p} cannot be opened as a video ({error.strerror or type(error).__name__}): "
+            "it is damaged or not a video file")
 
 # %% ../../nbs/media/12_frames.ipynb #1990d91a
-_stills = {"mjpeg", "png", "bmp", "webp", "tiff", "jpegxl", "jpegls", "jpeg2000", "gif"}   # codecs in which covers are kept
-_aside = sum(getattr(av.stream.Disposition, d) for d in ("attached_pic", "timed_thumbnails", "still_image", "dependent"))
+_stills = {"mjpeg", "png", "bmp", "webp", "tiff", "jpegxl", "jpegls", "jpeg2000", "gif"}   # codecs of covers
+_aside = sum(getattr(av.stream.Disposition, d)
+             for d in ("attached_pic", "timed_thumbnails", "still_image", "dependent"))
 
-def _worth(stream):
+def _worth(stream: VideoStream) -> tuple:
     "How likely this is the stream that people mean: it can be decoded, is no cover, is marked as default, is large."
     c = stream.codec_context
     still = c is not None and (c.name in _stills or stream.frames == 1)
-    return c is not None, not still, bool(stream.disposition & av.stream.Disposition.default), c.width * c.height if c else 0, -stream.index
+    default = bool(stream.disposition & av.stream.Disposition.default)
+    return c is not None, not still, default, c.width * c.height if c else 0, -stream.index
 
+# %% ../../nbs/media/12_frames.ipynb #548d16e3
 @contextmanager
 def open_container(path: str | Path, # a video file
-                   stop: threading.Event | None = None):
-    "Yield an open PyAV (container, video stream that is read), safely for files of strangers; VfrError where there is nothing to decode."
+                   stop: threading.Event | None = None, # once set, a VfrError of kind `cancelled`
+                  ) -> Iterator[tuple]:
+    "Yield (PyAV container, the video stream that is read), safely also of a stranger's file; VfrError where none is."
     with _container(path, stop) as container:
-        stream = max((s for s in container.streams.video if not int(s.disposition) & _aside), key=_worth, default=None)
-        if stream is None:
-            if _cut(_checked(path), container.format.name): raise VfrError(f"{path} was cut off before its first picture: download or copy it again")
-            if any(s.type in ("data", None) for s in container.streams) and container.format.name == "mpegts":
-                raise VfrError(f"{path} has no video in it that is known in MPEG-TS (AV1 is not): write it as Matroska (.mkv) where it was made")
-            sound = ", only sound" if container.streams.audio else ""
-            raise VfrError(f"{path} has no video in it{sound}: give a file with pictures")
+        streams = (s for s in container.streams.video if not int(s.disposition) & _aside)
+        stream = max(streams, key=_worth, default=None)
+        if stream is None: raise _no_stream(path, container)
         c = stream.codec_context
-        if c is None: raise VfrError(f"{path} is coded in a way that this FFmpeg cannot decode: convert it to H.264 first")
+        if c is None:
+            raise VfrError(f"{path} is coded in a way that this FFmpeg cannot decode: convert it to H.264 first")
         if c.width * c.height > MOST_PIXELS:
-            raise VfrError(f"{path} has pictures of {c.width}x{c.height}, more than {MOST_PIXELS:,} pixels: scale it down first, ffmpeg -i IN -vf scale=3840:-2 OUT.mp4")
+            raise VfrError(f"{path} has pictures of {c.width}x{c.height}, more than {MOST_PIXELS:,} pixels: "
+                           "scale it down first, ffmpeg -i IN -vf scale=3840:-2 OUT.mp4")
         c.options = dict(max_pixels=str(MOST_PIXELS))   # also of those that come later
         heavy = c.width * c.height * float(stream.average_rate or 30) > 1280 * 720 * 31
-        stream.thread_type = "AUTO" if heavy else "NONE"   # threads cost processor time, and what is small is fast enough without
+        stream.thread_type = "AUTO" if heavy else "NONE"   # threads cost processor time: small ones are fast without
         yield container, stream
+
+# %% ../../nbs/media/12_frames.ipynb #1cbf09a7
+def _no_stream(path: str | Path, container: InputContainer) -> VfrError:
+    if _cut(_checked(path), container.format.name):
+        return VfrError(f"{path} was cut off before its first picture: download or copy it again")
+    if any(s.type in ("data", None) for s in container.streams) and container.format.name == "mpegts":
+        return VfrError(f"{path} has no video in it that is known in MPEG-TS (AV1 is not): "
+                        "write it as Matroska (.mkv) where it was made")
+    sound = ", only sound" if container.streams.audio else ""
+    return VfrError(f"{path} has no video in it{sound}: give a file with pictures")
 
 # %% ../../nbs/media/12_frames.ipynb #a40ee1bf
 class _Aspect:
-    "Decodes packets; a frame that is not shown as it is stored gets [width of its pixels over their height, how it is turned] as `opaque`."
-    def __init__(self, container, stream):
-        self.codec, said = stream.codec_context, _sane(stream.sample_aspect_ratio)
-        self.fixed = container.format.name.startswith(("mov", "matroska"))   # elsewhere the codec says it, and may change its mind on the way
-        self.now, self.before, self.since, self.rotation, self.turns = said, said, -1 << 62, None, _upright
+    "Decodes packets; a frame that is not shown as stored has `opaque`: [its pixels' width over height, its turns]."
+    def __init__(self, container: InputContainer, stream: VideoStream):
+        self.codec, told = stream.codec_context, _sane(stream.sample_aspect_ratio)
+        self.fixed = container.format.name.startswith(("mov", "matroska"))   # elsewhere the codec may change its mind
+        self.now, self.before, self.since = told, told, -1 << 62   # the ratio, that up to `since`, ticks
+        self.rotation, self.turns = None, _upright
 
-    def decode(self, packet):
+    def decode(self, packet: Packet | None) -> list: # None flushes the decoder
+        "The PyAV frames of a packet."
         if packet is None:
             frames = self.codec.decode(None)
             self.codec.flush_buffers()
         else: frames = packet.decode()
         if not self.fixed and (new := self.codec.sample_aspect_ratio) and (new := _sane(new)) != self.now:
-            self.before, self.now, self.since = self.now, new, -1 << 62 if packet is None or packet.pts is None else packet.pts
+            since = -1 << 62 if packet is None or packet.pts is None else packet.pts
+            self.before, self.now, self.since = self.now, new, since
         for f in frames: self.mark(f)
         return frames
 
-    def mark(self, f):
+    def mark(self, f: VideoFrame):
         ratio = self.now if f.pts is None or f.pts >= self.since else self.before
-        if f.rotation != self.rotation: self.rotation, self.turns = f.rotation, _turns(f)   # rarely: a frame whose side data was read lives on until the garbage is collected
-        if ratio != 1 or self.turns != _upright: f.opaque = [ratio, self.turns]   # a list for each: PyAV tells them apart by their address
+        if f.rotation != self.rotation:   # rarely: a frame whose side data was read lives on until garbage is collected
+            self.rotation, self.turns = f.rotation, _turns(f)
+        if ratio != 1 or self.turns != _upright: f.opaque = [ratio, self.turns]   # a list each: PyAV goes by address
 
-def _sane(ratio):
-    "An aspect ratio of pixels as a Fraction, 1 where it is missing or absurd."
+# %% ../../nbs/media/12_frames.ipynb #a2c43c41
+def _sane(ratio: Fraction | None) -> Fraction:
+    "An aspect ratio of pixels, 1 where it is missing or absurd."
     return ratio if ratio and Fraction(1, 8) <= ratio <= 8 else Fraction(1)
 
-def _decoded(packets, tape, aspect, damage, path):
-    "Decoded PyAV frames of (index, packet) in order of presentation; the times of damaged ones go to the list `damage`."
+# %% ../../nbs/media/12_frames.ipynb #frdecod1
+def _decoded(packets: Iterable[tuple], # of (index, packet)
+             tape: "_Tape | None",
+             aspect: _Aspect,
+             damage: list, # gets the times of damaged ones, seconds or None
+             path: str | Path) -> Iterator:
+    "Decoded PyAV frames in order of presentation."
     turns, packets = [], iter(packets)
     while True:
         try: i, packet = next(packets)
@@ -177,43 +225,52 @@ def _decoded(packets, tape, aspect, damage, path):
             continue
         for f in frames:
             if turns: f.pts = turns.pop(0)
-            if f.pts is None: raise VfrError(f"{path} carries no times: write it anew first, ffmpeg -i IN OUT.mp4 (not with -c copy)")
+            if f.pts is None:
+                raise VfrError(f"{path} carries no times: write it anew first, ffmpeg -i IN OUT.mp4 (not with -c copy)")
             if f.is_corrupt: damage.append(f.pts * tape.tick if tape else None)
             else: yield f
 
 # %% ../../nbs/media/12_frames.ipynb #386da8d9
 _upright = (False, False, False)
 
-def _turns(frame):
-    "How the stored picture is turned to be shown: (whether rows become columns, then mirrored left and right, then upside down)."
+def _turns(frame: VideoFrame) -> tuple[bool, bool, bool]:
+    "How a stored picture is turned to be shown: (rows become columns, then mirrored left and right, then upside down)."
     try: side = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:   # a kind of side data (EXIF) that PyAV does not know
-        return {90: (True, False, True), 180: (False, True, True), 270: (True, True, False)}.get(round(frame.rotation / 90) * 90 % 360, _upright)
+        quarters = {90: (True, False, True), 180: (False, True, True), 270: (True, True, False)}
+        return quarters.get(round(frame.rotation / 90) * 90 % 360, _upright)
     if side is None: return _upright
     a, b, _, c, d = np.frombuffer(bytes(side), np.int32, 5).tolist()   # x' = ax + cy, y' = bx + dy
     if abs(a) + abs(d) >= abs(b) + abs(c): return False, a < 0, d < 0   # of an odd angle, the nearest quarter
     return True, c < 0, b < 0
 
-def _shown(frame, width=None):
-    "(width, height) of the stored picture once its pixels are squares; `width` scales it down to that many pixels as shown."
+# %% ../../nbs/media/12_frames.ipynb #611ef3bd
+def _shown(frame: VideoFrame, width: int | None = None) -> tuple[int, int]:
+    "(width, height) of the stored picture once its pixels are squares, scaled down to `width` pixels as shown."
     w, h, (ratio, turns) = frame.width, frame.height, frame.opaque or (1, _upright)
     square = max(1, round(w * ratio))
     if square * h <= MOST_PIXELS: w = square
     across = h if turns[0] else w
-    return (max(1, w * width // across), max(1, h * width // across)) if width and across > width else (w, h)
+    if not width or across <= width: return w, h
+    return max(1, w * width // across), max(1, h * width // across)
 
-def to_rgb(frame, width=None):
-    "RGB uint8 array of a PyAV frame, turned the way it is shown; `width` scales it down to that many pixels."
-    w, h = _shown(frame, width)
-    scale = {} if (w, h) == (frame.width, frame.height) else dict(width=w, height=h, interpolation="AREA" if w <= frame.width else "BICUBIC")
-    image, (swap, mirror, over) = frame.to_ndarray(format="rgb24", **scale), (frame.opaque or (1, _upright))[1]
+# %% ../../nbs/media/12_frames.ipynb #493d4156
+def to_rgb(frame: VideoFrame, # of `sample_by_decoding`
+           width: int | None = None, # scale it down to this many pixels
+          ) -> np.ndarray:
+    "RGB uint8 array (height, width, 3) of a PyAV frame, turned the way it is shown."
+    size = w, h = _shown(frame, width)
+    scale = dict(width=w, height=h, interpolation="AREA" if w <= frame.width else "BICUBIC")
+    image = frame.to_ndarray(format="rgb24", **(scale if size != (frame.width, frame.height) else {}))
+    swap, mirror, over = (frame.opaque or (1, _upright))[1]
     if not (swap or mirror or over): return image
     if swap: image = image.transpose(1, 0, 2)
     return np.ascontiguousarray(image[::-1 if over else 1, ::-1 if mirror else 1])
 
 # %% ../../nbs/media/12_frames.ipynb #1b8c2e3f
-def container_start(container):
-    "The container's start time in seconds, as an exact Fraction."
+def container_start(container: InputContainer, # of `open_container`
+                   ) -> Fraction:
+    "The container's start time in seconds, exact: what `Frame.time` counts from."
     rounded = Fraction(container.start_time or 0, av.time_base)
     starts = [s.start_time * s.time_base for s in container.streams if s.start_time is not None and s.time_base]
     nearest = min(starts, key=lambda s: abs(s - rounded), default=rounded)
@@ -227,93 +284,124 @@ class VideoInfo:
     width: int        # pixels as shown: square, turned
     height: int       # pixels as shown: square, turned
     duration: float   # seconds from the start of the file to the end of its last frame; sound may last longer
-    fps: float        # average frames per second, or None where the file does not say
+    fps: float | None # average frames per second, None where the file does not say
     codec: str        # FFmpeg's name
     rotation: int     # degrees counter-clockwise by which the pictures are turned to be shown: 0, 90, 180, 270
     start: float      # seconds on the file's own clock at which it begins: timestamp - time
     pixels: str       # FFmpeg's name of the pixel format, e.g. yuv420p, or yuv420p10le for 10 bits
     stream: int = 0   # index in the container of the video stream that is read
-    timecode: str = None   # the file's start timecode, e.g. `01:00:00;00` (`;` drops frame numbers), or None
+    timecode: str | None = None   # the file's start timecode, e.g. `01:00:00;00` (`;` drops frame numbers)
     mended: bool = False   # the file's clock is set anew on the way, see `clock_pieces`
 
-def _declared_end(container, stream, zero, sure=False):
-    "Where the file says that its video ends, seconds from its start as a Fraction, or None; `sure`: None also where only the whole file says it, and sound may be what lasts longer."
-    if int(container.format.flags) & av.format.Flags.ts_discont.value: return None   # guessed from the last time, by a clock that may have been set anew
-    if container.format.name == "avi" and stream.frames and stream.average_rate: return stream.frames / stream.average_rate   # FFmpeg would guess it from the bytes that are there
-    several = sure and len(container.streams) > 1
-    if stream.duration and not (several and container.format.name in ("asf", "flv", "ogg", "rm")): return ((stream.start_time or 0) + stream.duration) * stream.time_base - zero
-    if container.format.name.startswith("matroska") and (m := re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d{1,9})\d*", stream.metadata.get("DURATION", ""))):
-        return int(m[1]) * 3600 + int(m[2]) * 60 + Fraction(m[3]) - zero
+# %% ../../nbs/media/12_frames.ipynb #frdecla1
+def _declared_end(container: InputContainer, stream: VideoStream, zero: Fraction, # the container's start, seconds
+                  sure: bool = False, # None also where sound may be what lasts longer
+                 ) -> Fraction | None:
+    "Where the file says that its video ends, seconds from its start."
+    kind, several = container.format.name, sure and len(container.streams) > 1
+    if _broadcast(container): return None   # guessed from the last time, by a clock that may have been set anew
+    if kind == "avi" and stream.frames and stream.average_rate:   # FFmpeg would guess it from the bytes that are there
+        return stream.frames / stream.average_rate
+    if stream.duration and not (several and kind in ("asf", "flv", "ogg", "rm")):
+        return ((stream.start_time or 0) + stream.duration) * stream.time_base - zero
+    if kind.startswith("matroska"):
+        m = re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d{1,9})\d*", stream.metadata.get("DURATION", ""))
+        if m: return int(m[1]) * 3600 + int(m[2]) * 60 + Fraction(m[3]) - zero
     if not container.duration or several: return None
     whole = Fraction(container.duration, av.time_base)   # Matroska counts it from 0, the others from their start
-    return whole - zero if "matroska" in container.format.name else whole
+    return whole - zero if "matroska" in kind else whole
 
-def _timecode(container, stream, first):
-    "The start timecode that the file, one of its streams or its first frame carries, or None."
+def _broadcast(container: InputContainer) -> bool:
+    return bool(int(container.format.flags) & av.format.Flags.ts_discont.value)
+
+# %% ../../nbs/media/12_frames.ipynb #3b822ff1
+def _timecode(container: InputContainer, stream: VideoStream, first: VideoFrame) -> str | None: # first: the first frame
+    "The start timecode that the file, one of its streams or its first frame carries."
     coded = first.metadata.get("timecode", "")
     tags = [(k.lower(), v) for source in (stream, container, *container.streams) for k, v in source.metadata.items()]
-    said = [v.strip() for k, v in tags if k == "timecode"] + [coded] * bool(set(coded) & set("123456789"))   # coders that know no timecode write 0 into the pictures
-    return next((v for v in said if re.fullmatch(r"\d\d:\d\d:\d\d[:;.,]\d{2,3}", v)), None)
+    found = [v.strip() for k, v in tags if k == "timecode"]
+    found += [coded] * bool(set(coded) & set("123456789"))   # coders that know no timecode write 0 into the pictures
+    return next((v for v in found if re.fullmatch(r"\d\d:\d\d:\d\d[:;.,]\d{2,3}", v)), None)
 
 # %% ../../nbs/media/12_frames.ipynb #283e96e0
 class _Clock:
-    "How the times of a file become continuous: of every piece its first packet, its first time and what is added to the file's own (ticks)."
-    def __init__(self, pieces=((0, -1 << 62, 0),), odd=None): # odd: {packet: mended time} where the file has no sane time
+    "How a file's times become continuous: of every piece its first packet, first time and what is added, in ticks."
+    def __init__(self, pieces: Iterable[tuple] = ((0, -1 << 62, 0),),
+                 odd: dict | None = None): # {packet: mended time} where the file has no sane time
         (self.firsts, self.starts, self.shifts), self.odd = map(list, zip(*pieces)), odd or {}
         self.limit = None   # the first packet that is not read
 
-    def until(self, k):
+    def until(self, k: int) -> "_Clock":
         "The clock of the first `k` pieces."
         clock = _Clock([*zip(self.firsts, self.starts, self.shifts)][:k], self.odd)
         clock.limit = self.firsts[k]
         return clock
 
     def __len__(self): return len(self.firsts)
-    def shift(self, i): return self.shifts[bisect_right(self.firsts, i) - 1] if len(self) > 1 else 0   # packet i
-    def added(self, pts): return self.shifts[bisect_right(self.starts, pts) - 1] if len(self) > 1 else 0   # a mended time
 
-    def packets(self, container, stream, stop=None):
-        "Yield (index, packet) with mended times; the index of what flushes the decoder is None, and so is the packet before a keyframe at which the clock is set anew."
+    def shift(self, i: int) -> int: # of packet i, ticks
+        return self.shifts[bisect_right(self.firsts, i) - 1] if len(self) > 1 else 0
+
+    def added(self, pts: int) -> int: # to make it this mended time, ticks
+        return self.shifts[bisect_right(self.starts, pts) - 1] if len(self) > 1 else 0
+
+    def packets(self, container: InputContainer, stream: VideoStream,
+                stop: threading.Event | None = None) -> Iterator[tuple]:
+        """Yield (index, packet) with mended times. The index of what flushes the decoder is None; so is the packet
+        before a keyframe at which the clock is set anew."""
         i = 0
         for p in container.demux(stream):
             if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
             if not p.size: yield None, p; continue
             if i == self.limit: yield None, None; return
             if len(self) > 1 or self.odd:
-                if i and i in self.firsts and p.is_keyframe: yield None, None   # nothing behind it leans on what was before
+                if i and i in self.firsts and p.is_keyframe: yield None, None   # nothing behind it leans on the past
                 _shifted(p, self.shift(i), self.odd.get(i))
             yield i, p
             i += 1
 
-def _shifted(packet, ticks, pts):
+# %% ../../nbs/media/12_frames.ipynb #b2f3fb89
+def _shifted(packet: Packet, ticks: int, pts: int | None):
     if packet.pts is not None: packet.pts = packet.pts + ticks if pts is None else pts
     if packet.dts is not None: packet.dts += ticks
 
+# %% ../../nbs/media/12_frames.ipynb #frjoint1
 _leap = 10   # seconds that the clock of a broadcast may leap ahead before it counts as set anew, as in FFmpeg
 
-def _joints(pts, dts, keys, second, broadcast, goes_on): # int64 arrays (n,), ticks; indices of keyframes; ticks of a second; what tells a leap from a picture that stands
+def _joints(pts: np.ndarray, # int64 (n,), ticks
+            dts: np.ndarray, # int64 (n,), ticks
+            keys: list[int], # indices of keyframes
+            second: int, # ticks
+            broadcast: bool,
+            goes_on: Callable, # (packets that leap, dts) -> of each whether a picture merely stands
+           ) -> list[int]:
     "Packets at which a clock is set anew: it runs backwards or, in containers of broadcasts, leaps ahead."
     if broadcast:
         steps = np.diff(dts)
-        usual, at_key = int(np.median(np.abs(steps))) if len(steps) else 0, np.isin(np.arange(1, len(dts)), keys)
+        usual = int(np.median(np.abs(steps))) if len(steps) else 0
+        at_key = np.isin(np.arange(1, len(dts)), keys)
         back = steps <= np.where(at_key, 0, -max(2 * usual, second // 20))
         ahead = np.flatnonzero(steps - usual > max(_leap * second, 20 * usual)) + 1
-        return sorted((np.flatnonzero(back) + 1).tolist() + [i for i, on in zip(ahead.tolist(), goes_on(ahead, dts)) if not on])
+        leaps = [i for i, on in zip(ahead.tolist(), goes_on(ahead, dts)) if not on]
+        return sorted((np.flatnonzero(back) + 1).tolist() + leaps)
     joints, since = [], 0
     for k in keys[1:]:   # before a keyframe comes what is shown before it
         if pts[k] < pts[since:k].max() - second // 20: joints.append(k); since = k
     return joints
 
 # %% ../../nbs/media/12_frames.ipynb #16134866
-def _evened(pts, dts, lasts): # int64 arrays (n,), ticks
-    "(pts, dts) of a program stream without the slips of FFmpeg's guess: many small pictures share one time there, and a decoding time that stands or runs back a little catches up later."
+def _evened(pts: np.ndarray, # int64 (n,), ticks
+            dts: np.ndarray, # int64 (n,), ticks
+            lasts: np.ndarray, # int64 (n,), ticks
+           ) -> tuple[np.ndarray, np.ndarray]:
+    "(pts, dts) of a program stream without the slips of FFmpeg's guess."
     leant, told, done = np.flatnonzero(pts > dts), dts, 0   # pictures on which others lean
     slips = (np.flatnonzero(np.diff(dts) <= 0) + 1).tolist()
     usual, ahead, dts = int(np.median(lasts)) if slips else 0, dts - np.cumsum(lasts) + lasts, dts.copy()
     for i in slips:
         behind = ahead[i:i + 1000] - ahead[i - 1]
         stop = np.flatnonzero((behind > -usual // 2) | (behind < -4 * usual))
-        if i < done or not len(stop) and i + 1000 < len(dts): continue   # what does not catch up is a clock that is set anew
+        if i < done or not len(stop) and i + 1000 < len(dts): continue   # it never catches up: a clock set anew
         done = i + int(stop[0] if len(stop) else len(behind))
         dts[i:done] += ahead[i - 1] - ahead[i:done]
     pts = pts + (dts - told)
@@ -322,86 +410,109 @@ def _evened(pts, dts, lasts): # int64 arrays (n,), ticks
     return pts, dts
 
 # %% ../../nbs/media/12_frames.ipynb #bd0e444f
+_none = -1 << 63   # in place of a time or a place that is not known
+
 class _Tape:
     "What the packets of a video say, read once without decoding: times, sizes, places in the file, keyframes."
-    def __init__(self, container, stream, stop=None, goes_on=None): # goes_on: see `_joints`
-        self.zero, self.tick, self.declared = container_start(container), stream.time_base, _declared_end(container, stream, container_start(container), sure=True)
-        self.broadcast = bool(int(container.format.flags) & av.format.Flags.ts_discont.value)
-        self.slips, self.goes_on = container.format.name == "mpeg", goes_on or (lambda ahead, dts: [False] * len(ahead))
-        self.by_place = self.broadcast or container.format.name in ("avi", "flv", "mxf")   # what is behind a byte of it can be read
-        self.turns = container.format.name == "avi" and stream.codec_context.has_b_frames   # a frame has its turn there, and no time: what FFmpeg guesses runs to and fro
-        self.frames, self.keys, self.hidden, self.corrupt, self.clean, self.broken = stream.frames, [], set(), set(), True, False
-        self.cut, self.rest = None, None   # whether its own headers say that its end is missing; the byte at which another recording begins that is not read
-        pts, dts, lasts, self.sizes, self.places, codec = array("q"), array("q"), array("q"), array("q"), array("q"), stream.codec_context
+    def __init__(self, container: InputContainer, stream: VideoStream, stop: threading.Event | None = None,
+                 goes_on: Callable | None = None): # see `_joints`
+        self.zero, self.tick = container_start(container), stream.time_base
+        self.declared = _declared_end(container, stream, self.zero, sure=True)
+        kind, self.broadcast, self.frames = container.format.name, _broadcast(container), stream.frames
+        self.slips, self.goes_on = kind == "mpeg", goes_on or (lambda ahead, dts: [False] * len(ahead))
+        self.by_place = self.broadcast or kind in ("avi", "flv", "mxf")   # what is behind a byte of it can be read
+        # a frame has its turn in an AVI file, and no time: what FFmpeg guesses runs to and fro
+        self.turns = kind == "avi" and stream.codec_context.has_b_frames
+        self.cut = None    # whether its own headers say that its end is missing
+        self.rest = None   # the byte at which another recording begins that is not read
+        columns = self._read(container, stream, stop)
+        _mend(self, *(np.frombuffer(a, np.int64) if a else np.empty(0, np.int64) for a in columns), stream)
+
+    def _read(self, container: InputContainer, stream: VideoStream, stop: threading.Event | None) -> tuple:
+        "(pts, dts, durations) of all packets, in ticks; sizes, places and kinds go to the tape."
+        self.keys, self.hidden, self.corrupt, self.clean, self.broken = [], set(), set(), True, False
+        pts, dts, lasts, self.sizes, self.places = columns = tuple(array("q") for _ in range(5))
+        codec = stream.codec_context
         try:
             for i, p in _Clock().packets(container, stream, stop):
                 if i is None: continue
-                if p.is_keyframe or not i: self.keys.append(i); self.clean = self.clean and (not i or _starts_anew(p, codec))
+                if p.is_keyframe or not i:
+                    self.keys.append(i)
+                    self.clean = self.clean and (not i or _starts_anew(p, codec))
                 if p.is_discard: self.hidden.add(i)
                 if p.is_corrupt: self.corrupt.add(i)
-                for column, value in zip((pts, dts, lasts, self.sizes, self.places), (p.pts, p.dts, p.duration, p.size, p.pos)): column.append(_none if value is None else value)
+                for column, value in zip(columns, (p.pts, p.dts, p.duration, p.size, p.pos)):
+                    column.append(_none if value is None else value)
         except av.FFmpegError: self.broken = True
-        self._mend(*(np.frombuffer(a, np.int64) if a else np.empty(0, np.int64) for a in (pts, dts, lasts)), stream)
+        return pts, dts, lasts
 
-    def stop_before(self, i): # a packet
+    def stop_before(self, i: int): # a packet
         "Leave out what begins at a packet at which the clock is set anew."
         k = self.clock.firsts.index(i)
         self.end, self.clock = self.clock.starts[k] * self.tick - self.zero, self.clock.until(k)
         del self.times[i:], self.sizes[i:], self.places[i:]
-        self.keys, self.hidden, self.corrupt = [n for n in self.keys if n < i], {n for n in self.hidden if n < i}, {n for n in self.corrupt if n < i}
+        self.keys = [n for n in self.keys if n < i]
+        self.hidden, self.corrupt = ({n for n in some if n < i} for some in (self.hidden, self.corrupt))
 
-    def _mend(self, pts, dts, lasts, stream):
-        self.ranked = bool(self.turns and len(pts) > 1 and not (pts == _none).any() and not (dts == _none).any() and (np.diff(pts) > 0).all() and (np.diff(dts) > 0).all())
-        if self.ranked: pts = dts + (pts[0] - dts[0])
-        self.timed, self.clock = bool(len(pts)) and not (pts == _none).any(), _Clock()
-        if self.timed:
-            lasts = np.where(lasts > 0, lasts, round(1 / stream.average_rate / self.tick) if stream.average_rate else 0)
-            pts = self._continuous(pts, np.where(dts == _none, pts, dts), lasts)
-        self.times = array("q", pts.tobytes())
-        good = np.ones(len(pts), bool)
-        good[list(self.hidden | self.corrupt)] = False
-        self.end = Fraction(int((pts + lasts)[good].max())) * self.tick - self.zero if self.timed and good.any() else None   # seconds, of the last frame
+# %% ../../nbs/media/12_frames.ipynb #frtape02
+def _mend(tape: _Tape, pts: np.ndarray, dts: np.ndarray, lasts: np.ndarray, stream: VideoStream): # int64 (n,), ticks
+    "Set a tape's times, its clock and its end from what its packets say."
+    known = not (pts == _none).any()
+    tape.ranked = bool(tape.turns and len(pts) > 1 and known and not (dts == _none).any()
+                       and (np.diff(pts) > 0).all() and (np.diff(dts) > 0).all())
+    if tape.ranked: pts = dts + (pts[0] - dts[0])
+    tape.timed, tape.clock = bool(len(pts)) and known, _Clock()
+    if tape.timed:
+        usual = round(1 / stream.average_rate / tape.tick) if stream.average_rate else 0
+        lasts = np.where(lasts > 0, lasts, usual)
+        pts = _continuous(tape, pts, np.where(dts == _none, pts, dts), lasts)
+    tape.times, good = array("q", pts.tobytes()), np.ones(len(pts), bool)
+    good[list(tape.hidden | tape.corrupt)] = False
+    last = int((pts + lasts)[good].max()) if tape.timed and good.any() else None
+    tape.end = None if last is None else Fraction(last) * tape.tick - tape.zero   # seconds, of the last frame
 
-    def _continuous(self, pts, dts, lasts):
-        second = round(1 / self.tick)
-        told = pts
-        if self.slips: pts, dts = _evened(pts, dts, lasts)
-        evened = np.flatnonzero(pts != told).tolist()
-        joints = _joints(pts, dts, self.keys, second, self.broadcast, self.goes_on)
-        if not joints:
-            self.clock = _Clock(odd={i: int(pts[i]) for i in evened})
-            return pts
-        odd, pts, pieces, reached = np.flatnonzero(self.broadcast & (abs(pts - dts) > _leap * second)), pts.copy(), [(0, -1 << 62, 0)], None
-        for a, b in zip([0, *joints], [*joints, len(pts)]):
-            last = odd[(odd >= a) & (odd < b)]   # a picture shown after the last of its piece may have got a time of the next clock
-            pts[last] = dts[b - 1] + lasts[b - 1] * (1 + np.arange(len(last)))
-            if reached is not None:
-                shift = reached - int(pts[a:min(b, a + 64)].min())
-                pieces.append((a, reached, shift))
-                pts[a:b] += shift
-            reached = max(reached or -1 << 62, int((pts[a:b] + lasts[a:b]).max()))
-        self.clock = _Clock(pieces, {int(i): int(pts[i]) for i in [*evened, *odd]})
+# %% ../../nbs/media/12_frames.ipynb #a0e73b53
+def _continuous(tape: _Tape, pts: np.ndarray, dts: np.ndarray, lasts: np.ndarray) -> np.ndarray: # int64 (n,), ticks
+    "Times that count on where the clock is set anew; the tape gets that clock."
+    second, told = round(1 / tape.tick), pts
+    if tape.slips: pts, dts = _evened(pts, dts, lasts)
+    evened = np.flatnonzero(pts != told).tolist()
+    joints = _joints(pts, dts, tape.keys, second, tape.broadcast, tape.goes_on)
+    if not joints:
+        tape.clock = _Clock(odd={i: int(pts[i]) for i in evened})
         return pts
-
-_none = -1 << 63   # in place of a time or a place that is not known
+    odd = np.flatnonzero(tape.broadcast & (abs(pts - dts) > _leap * second))
+    pts, pieces, reached = pts.copy(), [(0, -1 << 62, 0)], None
+    for a, b in zip([0, *joints], [*joints, len(pts)]):
+        last = odd[(odd >= a) & (odd < b)]   # shown after the last of its piece, it may have got the next clock's time
+        pts[last] = dts[b - 1] + lasts[b - 1] * (1 + np.arange(len(last)))
+        if reached is not None:
+            shift = reached - int(pts[a:min(b, a + 64)].min())
+            pieces.append((a, reached, shift))
+            pts[a:b] += shift
+        reached = max(reached or -1 << 62, int((pts[a:b] + lasts[a:b]).max()))
+    tape.clock = _Clock(pieces, {int(i): int(pts[i]) for i in [*evened, *odd]})
+    return pts
 
 # %% ../../nbs/media/12_frames.ipynb #bce7d8de
-def _starts_anew(packet, codec):
-    "Whether a packet that is called a keyframe really leans on nothing before it: H.264 and HEVC also mark points from which a picture *recovers*."
+def _starts_anew(packet: Packet, codec: VideoCodecContext) -> bool:
+    """Whether a packet that is called a keyframe really leans on nothing before it: H.264 and HEVC also mark points
+    from which a picture *recovers* (ISO/IEC 14496-15 for the units of mp4 and mkv)."""
     if codec.name not in ("h264", "hevc"): return True
     data, extra = bytes(packet), codec.extradata or b""
-    if extra[:1] == b"\1":   # as in mp4 and mkv: every unit behind its length (ISO/IEC 14496-15)
+    if extra[:1] == b"\1":   # as in mp4 and mkv: every unit behind its length
         size, at, heads = (extra[4 if codec.name == "h264" else 21] & 3) + 1, 0, []
         while at + size < len(data):
             heads.append(data[at + size])
             at += size + int.from_bytes(data[at:at + size], "big")
-    else: heads = [part[0] for part in data.split(b"\0\0\1")[1:] if part]   # as in MPEG-TS: every unit behind a start code
+    else: heads = [part[0] for part in data.split(b"\0\0\1")[1:] if part]   # as in MPEG-TS: behind a start code
     return any(h & 31 == 5 if codec.name == "h264" else 16 <= h >> 1 & 63 <= 21 for h in heads)
 
 # %% ../../nbs/media/12_frames.ipynb #a956d97b
-_tapes, _lock = OrderedDict(), threading.Lock()
-
-def _heard(path, ahead, dts, stop=None): # packets before which a clock leaps ahead; decoding times of all, ticks
+def _sound_goes_on(path: str | Path, # a video file
+                   ahead: np.ndarray, # packets before which a clock leaps ahead
+                   dts: np.ndarray, # decoding times of all, ticks
+                   stop: threading.Event | None = None) -> list[bool]:
     "Of every leap whether the sound goes on meanwhile: then the clock is right, and a picture merely stood still."
     if not len(ahead): return []
     with open_container(path, stop) as (container, stream):
@@ -409,65 +520,61 @@ def _heard(path, ahead, dts, stop=None): # packets before which a clock leaps ah
         for p in container.demux(stream, *container.streams.audio):
             if stop is not None and stop.is_set(): raise VfrError("stopped", "cancelled")
             if p.stream is stream: i += bool(p.size)
-            elif p.dts is not None and (k := int(ahead[min(len(ahead) - 1, bisect_left(ahead, i - 50))])) - 50 <= i <= k + 50: near[k].append(int(p.dts * p.time_base / tick))
+            elif p.dts is not None:
+                k = int(ahead[min(len(ahead) - 1, bisect_left(ahead, i - 50))])
+                if k - 50 <= i <= k + 50: near[k].append(int(p.dts * p.time_base / tick))
     between = lambda k: {t // second for t in near[k] if dts[k - 1] < t < dts[k]}
     return [len(between(k)) * second > (int(dts[k]) - int(dts[k - 1])) / 2 for k in near]
 
-def _tape(path, stop=None):
+# %% ../../nbs/media/12_frames.ipynb #frtapes1
+_tapes, _lock = OrderedDict(), threading.Lock()
+
+def _tape(path: str | Path, stop: threading.Event | None = None) -> _Tape:
     "The `_Tape` of a file; those of the last few are kept, as long as the files stay as they are."
     p = _checked(path)
     s = p.stat()
     key = str(p.absolute()), s.st_size, s.st_mtime_ns, s.st_ino
     with _lock: known = _tapes.get(key)
     if known is None:
-        with open_container(path, stop) as (container, stream):
-            known = _Tape(container, stream, stop, lambda ahead, dts: _heard(path, ahead, dts, stop))
-            if container.format.name.startswith("matroska") and _seeks_well(path, container): known.declared = None   # it is whole, whatever old tags say
-            else:
-                known.cut = _cut(p, container.format.name)
-                if known.cut is False: known.declared = None   # what the file says of its end is how long its last picture stands
-                elif known.cut: known.declared = None if container.format.name == "asf" else _declared_end(container, stream, known.zero)   # guessed from the bytes there
-                known.rest, limit = _another(p, container, stream, known)
-                if limit is not None: known.stop_before(limit)
+        known = _read_tape(path, p, stop)
         with _lock:
             _tapes[key] = known
             while len(_tapes) > 4: _tapes.popitem(last=False)
     return known
 
+# %% ../../nbs/media/12_frames.ipynb #5c439b15
+def _read_tape(path: str | Path, p: Path, stop: threading.Event | None) -> _Tape: # p: the file that `path` means
+    with open_container(path, stop) as (container, stream):
+        tape = _Tape(container, stream, stop, lambda ahead, dts: _sound_goes_on(path, ahead, dts, stop))
+        kind = container.format.name
+        if kind.startswith("matroska") and _seeks_well(path, container):
+            tape.declared = None   # it is whole, whatever old tags say
+            return tape
+        tape.cut = _cut(p, kind)
+        if tape.cut is False: tape.declared = None   # what it says of its end is how long its last picture stands
+        elif tape.cut:   # the end of asf was guessed from the bytes there
+            tape.declared = None if kind == "asf" else _declared_end(container, stream, tape.zero)
+        tape.rest, limit = _next_recording(p, container, stream, tape)
+        if limit is not None: tape.stop_before(limit)
+    return tape
+
 # %% ../../nbs/media/12_frames.ipynb #a3a28253
-def _boxes(f, size, named_first=False): # a file open for reading, its bytes
-    "Yield (name, place, place behind it) of the boxes of an mp4, or of RealMedia, where the name comes first; the last may pass the end of the file."
+def _boxes(f: BinaryIO, size: int, # a file open for reading, its bytes
+           named_first: bool = False) -> Iterator[tuple]: # as in RealMedia
+    "Yield (name, place, place behind it) of the boxes of an mp4; the last may pass the end of the file."
     at = 0
     while at + 8 <= size:
         f.seek(at)
         head = f.read(16)
-        length, name = int.from_bytes(head[4:8] if named_first else head[:4], "big"), head[:4] if named_first else head[4:8]
-        if not named_first: length = int.from_bytes(head[8:], "big") if length == 1 else length or size - at
+        if named_first: name, length = head[:4], int.from_bytes(head[4:8], "big")
+        else:
+            name, length = head[4:8], int.from_bytes(head[:4], "big")
+            length = int.from_bytes(head[8:], "big") if length == 1 else length or size - at
         if length < 8: return
         yield name, at, at + length
         at += length
 
-def _cut(path, kind): # FFmpeg's name of the container
-    "Whether a file's own headers say that its end is missing (True) or not (False); None where they do not say."
-    size = os.path.getsize(path)
-    with open(path, "rb") as f:
-        if kind.startswith("mov"): return any(name in (b"moof", b"mdat", b"moov") and end > size for name, _, end in _boxes(f, size)) or None
-        if kind == "rm": return any(name == b"DATA" and end - 32 > size for name, _, end in _boxes(f, size, True)) or None   # some writers count the head of the box twice
-        head, told = f.read(1 << 16) + bytes(128), 0
-        f.seek(max(0, size - (1 << 16)))
-        tail = f.read()
-    if kind == "ogg": return not tail[tail.rfind(b"OggS"):][5:6] > b"\3"   # its last page is marked
-    if kind.startswith("matroska"):
-        place, told = _segment(head)
-        return told is not None and place + told > size or None
-    if kind == "asf" and (at := head.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))) > 0:
-        told = 0 if head[at + 88] & 1 else int.from_bytes(head[at + 40:at + 48], "little")   # 0 of what was sent live
-    if kind == "flv":
-        if (at := head.find(b"\0\x08filesize\0")) > 0: told, = struct.unpack(">d", head[at + 11:at + 19])
-        elif b"\0\x08duration\0" in head and not 11 < int.from_bytes(tail[-4:], "big") < size - 4: return True   # behind every tag stands its size
-    return size < told if told else None
-
-def _segment(head): # the first bytes of a Matroska file
+def _segment(head: bytes) -> tuple[int, int | None]: # the first bytes of a Matroska file
     "(where what its Segment holds begins, how many bytes it says it has): RFC 8794; None where it does not say."
     at = head.find(b"\x18\x53\x80\x67") + 4
     if at < 4 or at >= len(head) or not head[at]: return 0, None
@@ -475,18 +582,52 @@ def _segment(head): # the first bytes of a Matroska file
     size = int.from_bytes(head[at:at + n], "big") & (1 << 7 * n) - 1
     return at + n, None if size == (1 << 7 * n) - 1 else size
 
+# %% ../../nbs/media/12_frames.ipynb #frcut001
+def _cut(path: Path, kind: str) -> bool | None: # kind: FFmpeg's name of the container
+    "Whether a file's own headers say that its end is missing (True) or not (False); None where they do not say."
+    size = os.path.getsize(path)
+    with open(path, "rb") as f:
+        if kind.startswith("mov"):
+            return any(name in (b"moof", b"mdat", b"moov") and end > size for name, _, end in _boxes(f, size)) or None
+        if kind == "rm":   # some writers count the head of the box twice
+            return any(name == b"DATA" and end - 32 > size for name, _, end in _boxes(f, size, True)) or None
+        head = f.read(1 << 16) + bytes(128)
+        f.seek(max(0, size - (1 << 16)))
+        tail = f.read()
+    if kind == "ogg": return not tail[tail.rfind(b"OggS"):][5:6] > b"\3"   # its last page is marked
+    if kind.startswith("matroska"):
+        place, told = _segment(head)
+        return told is not None and place + told > size or None
+    if kind == "flv" and b"\0\x08filesize\0" not in head and b"\0\x08duration\0" in head:
+        if not 11 < int.from_bytes(tail[-4:], "big") < size - 4: return True   # behind every tag stands its size
+    told = _told_size(head, kind)
+    return size < told if told else None
+
+# %% ../../nbs/media/12_frames.ipynb #fff70325
+_asf_properties = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+def _told_size(head: bytes, kind: str) -> float: # the first bytes of a file
+    "How many bytes an asf or flv file says it has; 0 where it does not say."
+    if kind == "asf" and (at := head.find(_asf_properties)) > 0 and not head[at + 88] & 1:   # 1: what was sent live
+        return int.from_bytes(head[at + 40:at + 48], "little")
+    if kind == "flv" and (at := head.find(b"\0\x08filesize\0")) > 0:
+        return struct.unpack(">d", head[at + 11:at + 19])[0]
+    return 0
+
 # %% ../../nbs/media/12_frames.ipynb #449259ad
-_sets_itself_up = {"vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mjpeg"}   # codecs whose keyframes carry all that the decoder needs
+_sets_itself_up = {"vp8", "vp9", "av1", "mpeg1video", "mpeg2video", "mjpeg"}   # keyframes carry all a decoder needs
 
 class _Rest:
     "A file from one of its bytes on, for PyAV."
-    def __init__(self, path, place): self.file, self.place = open(path, "rb"), place
-    def read(self, n): return self.file.read(n)
-    def tell(self): return self.file.tell() - self.place
-    def seek(self, at, whence=0): return self.file.seek(at + self.place if whence == 0 else at, whence) - self.place
+    def __init__(self, path: Path, place: int): self.file, self.place = open(path, "rb"), place
+    def read(self, n: int) -> bytes: return self.file.read(n)
+    def tell(self) -> int: return self.file.tell() - self.place
+    def seek(self, at: int, whence: int = 0) -> int:
+        return self.file.seek(at + self.place if whence == 0 else at, whence) - self.place
 
-def _first_picture(path, place, kind):
-    "(codec, width, height, what sets the decoder up) of the video that begins at a byte of a file; None where none does."
+# %% ../../nbs/media/12_frames.ipynb #9343e857
+def _first_picture(path: Path, place: int, kind: str) -> tuple | None:
+    "(codec, width, height, what sets the decoder up) of the video that begins at a byte of a file."
     rest = _Rest(path, place)
     try:
         rest.seek(0)
@@ -494,55 +635,67 @@ def _first_picture(path, place, kind):
             for s in c.streams.video:
                 if not s.codec_context: continue
                 s.codec_context.options = dict(max_pixels=str(MOST_PIXELS))
-                if next(iter(c.decode(s)), None): return s.codec_context.name, s.width, s.height, s.codec_context.extradata
+                if next(iter(c.decode(s)), None): return _coded_as(s)
     except (av.FFmpegError, OSError): pass
     finally: rest.file.close()
 
-def _another(path, container, stream, tape):
-    "(place, packet) where another recording begins that is not read on with the first: a byte of the file, the index of the first packet that is not to be read; (None, None) where there is none."
+def _coded_as(stream: VideoStream) -> tuple:
+    return stream.codec_context.name, stream.width, stream.height, stream.codec_context.extradata
+
+# %% ../../nbs/media/12_frames.ipynb #franoth1
+def _next_recording(path: Path, container: InputContainer, stream: VideoStream, tape: _Tape) -> tuple:
+    """(place, packet) where another recording begins that is not read on with the first: a byte of the file, the first
+    packet that is not to be read; (None, None) where there is none."""
     kind, size, places = container.format.name, os.path.getsize(path), [p for p in tape.places if p != _none]
-    none, magic = (None, None), {"flv": rb"FLV\x01.\0\0\0\x09", "mpegts": b"\x47"}.get(kind)
+    magic = {"flv": rb"FLV\x01.\0\0\0\x09", "mpegts": b"\x47"}.get(kind)
     with open(path, "rb") as f:
-        if kind.startswith("mov"): return next((at for name, at, _ in _boxes(f, size) if name == b"ftyp" and at > max(places, default=size)), None), None
-        if kind.startswith("matroska"):
-            n = 1 if stream.codec_context.name in _sets_itself_up else 4
-            own = (stream.codec_context.name, stream.width, stream.height, stream.codec_context.extradata)[:n]
-            for i in tape.clock.firsts[1:]:
-                if tape.places[i] == _none or tape.places[i - 1] == _none: continue
-                f.seek(tape.places[i - 1])
-                if (at := f.read(min(tape.places[i] - tape.places[i - 1], 1 << 26)).rfind(b"\x1a\x45\xdf\xa3")) < 0: continue
-                first = _first_picture(path, tape.places[i - 1] + at, kind)
-                if first and first[:n] != own: return tape.places[i - 1] + at, i
-        if not magic or not places: return none
+        if kind.startswith("mov"):
+            last = max(places, default=size)
+            return next((at for name, at, _ in _boxes(f, size) if name == b"ftyp" and at > last), None), None
+        if kind.startswith("matroska"): return _other_matroska(path, f, stream, tape, kind)
+        if not magic or not places: return None, None
         behind = places[-1] + tape.sizes[-1]
-        if size - behind < max(1 << 10, size // 20): return none
+        if size - behind < max(1 << 10, size // 20): return None, None
         f.seek(behind)
         found = re.search(magic, f.read(1 << 26), re.DOTALL)
-    return (behind + found.start(), None) if found and _first_picture(path, behind + found.start(), kind) else none
+    if found and _first_picture(path, behind + found.start(), kind): return behind + found.start(), None
+    return None, None
+
+# %% ../../nbs/media/12_frames.ipynb #b8b9d6a8
+def _other_matroska(path: Path, f: BinaryIO, stream: VideoStream, tape: _Tape, kind: str) -> tuple:
+    "As `_next_recording`: of the pieces of a Matroska file the first that needs another decoder."
+    n = 1 if stream.codec_context.name in _sets_itself_up else 4
+    for i in tape.clock.firsts[1:]:
+        before, here = tape.places[i - 1], tape.places[i]
+        if here == _none or before == _none: continue
+        f.seek(before)
+        if (at := f.read(min(here - before, 1 << 26)).rfind(b"\x1a\x45\xdf\xa3")) < 0: continue
+        first = _first_picture(path, before + at, kind)
+        if first and first[:n] != _coded_as(stream)[:n]: return before + at, i
+    return None, None
 
 # %% ../../nbs/media/12_frames.ipynb #e28a5bdb
-def _end(path, container, stream, zero, stop=None):
-    "Where the last frame ends that is really in the file, seconds from its start as a Fraction."
-    declared = _declared_end(container, stream, zero)
-    if container.format.name.startswith("mov") and declared is not None and stream.frames and len(index := stream.index_entries):   # not in fragments
+def _end(path: str | Path, container: InputContainer, stream: VideoStream,
+         zero: Fraction) -> Fraction: # the container's start, seconds
+    "Where the last frame ends that is really in the file, seconds from its start."
+    declared, kind = _declared_end(container, stream, zero), container.format.name
+    index = stream.index_entries if kind.startswith("mov") and declared is not None and stream.frames else ()
+    if len(index):   # not in fragments
         last = max((index[len(index) - 1], index[len(index) // 2]), key=lambda e: e.pos)
         if last.pos + last.size <= os.path.getsize(local_path(path)):
             if not stream.codec_context.has_b_frames: return declared
             end, step = _last(container, stream, zero)   # the last that is decoded is not the last that is shown
             container.seek(-1 << 40, stream=stream)
             return end if end is not None and end - declared > step / 2 else declared
-    elif container.format.name.startswith("matroska") and _seeks_well(path, container):
-        end, step = _tail(path, zero, stop)
+    elif kind.startswith("matroska") and _seeks_well(path, container):
+        with open_container(path) as (again, its_stream): end, step = _last(again, its_stream, zero)
         if end is not None: return declared if declared is not None and abs(declared - end) <= 2 * step else end
-    end = _tape(path, stop).end
+    end = _tape(path).end
     return declared or Fraction(0) if end is None else end
 
-def _tail(path, zero, stop=None):
-    "(end of the last packet, how long it lasts), seconds from the start as Fractions; (None, 0) where the end cannot be sought."
-    with open_container(path, stop) as (container, stream): return _last(container, stream, zero)
-
-def _last(container, stream, zero):
-    "As `_tail`, of an open container, which is then read to its end."
+# %% ../../nbs/media/12_frames.ipynb #79498c89
+def _last(container: InputContainer, stream: VideoStream, zero: Fraction) -> tuple[Fraction | None, Fraction]:
+    "(end of the last packet, how long it lasts), seconds from the start; (None, 0) where the end cannot be sought."
     usual = 1 / stream.average_rate if stream.average_rate else Fraction(0)
     try: container.seek(1 << 40, stream=stream)
     except av.FFmpegError: return None, Fraction(0)
@@ -555,107 +708,141 @@ def _last(container, stream, zero):
     except av.FFmpegError: pass
     return (None, Fraction(0)) if end is None else (end - zero, step)
 
-def _seeks_well(path, container):
-    "Whether packets have the same times after a seek as without, by a clock that is set once: in mp4, and in Matroska that is whole and in one piece."
+# %% ../../nbs/media/12_frames.ipynb #7da46854
+def _seeks_well(path: str | Path, container: InputContainer) -> bool:
+    "Whether packets have the same times behind a seek: in mp4, and in Matroska that is whole and in one piece."
     if container.format.name.startswith("mov"): return True
     if not container.format.name.startswith("matroska"): return False
     with open(local_path(path), "rb") as f: head = f.read(4096)
     place, size = _segment(head)
     return size is not None and os.path.getsize(local_path(path)) == place + size
 
-def probe(path): # a video file
-    "What the file says about its video and what is really there; no more than the first frame is decoded. Recordings of broadcasts are read through once."
+# %% ../../nbs/media/12_frames.ipynb #frprobe1
+def probe(path: str | Path, # a video file
+         ) -> VideoInfo:
+    """What the file says about its video and what is really there; VfrError where nothing can be decoded. No more than
+    the first frame is; recordings of broadcasts are read through once."""
     with open_container(path) as (container, stream):
         zero = container_start(container)
         end = _end(path, container, stream, zero)
-        fps, codec = stream.average_rate, stream.codec_context.name
-        first = next(_decoded(((None, p) for p in container.demux(stream)), None, _Aspect(container, stream), [], path), None)
+        fps, codec, index = stream.average_rate, stream.codec_context.name, stream.index
+        packets = ((None, p) for p in container.demux(stream))
+        first = next(_decoded(packets, None, _Aspect(container, stream), [], path), None)
         if first is None: raise _no_frames(path, codec)
-        (w, h), (swap, *_), timecode, index = _shown(first), (first.opaque or (1, _upright))[1], _timecode(container, stream, first), stream.index
+        (w, h), (swap, *_) = _shown(first), (first.opaque or (1, _upright))[1]
+        timecode = _timecode(container, stream, first)
         mended = not _seeks_well(path, container) and len(_tape(path).clock) > 1
-    turn = round(first.rotation / 90) * 90 % 360
-    return VideoInfo(str(local_path(path)), *((h, w) if swap else (w, h)), float(end), fps and float(fps), codec, turn, float(zero), first.format.name, index, timecode, mended)
+    size, turn = (h, w) if swap else (w, h), round(first.rotation / 90) * 90 % 360
+    return VideoInfo(str(local_path(path)), *size, float(end), fps and float(fps), codec, turn, float(zero),
+                     first.format.name, index, timecode, mended)
 
-def _no_frames(path, codec):
-    return VfrError(f"no frame of {path} ({codec}) could be decoded: the file is damaged, its pictures have more than {MOST_PIXELS:,} pixels, or its codec is missing here; convert it to H.264 first")
+def _no_frames(path: str | Path, codec: str) -> VfrError:
+    return VfrError(f"no frame of {path} ({codec}) could be decoded: the file is damaged, its pictures have more than "
+                    f"{MOST_PIXELS:,} pixels, or its codec is missing here; convert it to H.264 first")
 
 # %% ../../nbs/media/12_frames.ipynb #d23dcdad
 @dataclass(frozen=True)
 class ClockPiece:
     "A stretch of a video in which the file's own clock runs on."
-    start: float   # seconds, as in `Frame.time`
-    end: float     # seconds
-    shift: float   # seconds that make a time the file's own timestamp: timestamp = time + shift
-    place: int     # byte of the file at which its packets begin, or None
+    start: float      # seconds, as in `Frame.time`
+    end: float        # seconds
+    shift: float      # seconds that make a time the file's own timestamp: timestamp = time + shift
+    place: int | None # byte of the file at which its packets begin
 
-def clock_pieces(path): # a video file
-    "The pieces of a video between the times at which its clock is set anew, a list of `ClockPiece`: one, for most files."
+def clock_pieces(path: str | Path, # a video file
+                ) -> list[ClockPiece]:
+    "The pieces of a video between the times at which its clock is set anew: one, for most files."
     info = probe(path)
     if not info.mended: return [ClockPiece(0.0, info.duration, info.start, 0)]
     t = _tape(path)
     starts = [0.0, *(float(s * t.tick - t.zero) for s in t.clock.starts[1:])]
     places = [0, *(None if t.places[i] == _none else t.places[i] for i in t.clock.firsts[1:])]
-    return [ClockPiece(a, b, float(t.zero - s * t.tick), p) for a, b, s, p in zip(starts, [*starts[1:], float(t.end)], t.clock.shifts, places)]
+    return [ClockPiece(a, b, float(t.zero - s * t.tick), p)
+            for a, b, s, p in zip(starts, [*starts[1:], float(t.end)], t.clock.shifts, places)]
 
 # %% ../../nbs/media/12_frames.ipynb #6d9f3144
-def check_step(every):
-    "`every` as an exact Fraction of seconds; VfrError where it is not a positive number."
+def check_step(every: float, # seconds
+              ) -> Fraction:
+    "A sampling step as an exact Fraction of seconds; VfrError where it is not a positive number."
     try: step = float(every)
     except (TypeError, ValueError): step = math.nan
     if not (math.isfinite(step) and step > 0):
         raise VfrError(f"the sampling step must be a positive number of seconds, not {every!r}: try 1")
     return Fraction(repr(step))
 
-def _next_due(stamp, zero, step):
+def _next_due(stamp: Fraction, zero: Fraction, step: Fraction) -> Fraction: # seconds
     "The first step that a frame of this timestamp does not serve."
     return (max(stamp - zero, Fraction(0)) // step + 1) * step
 
-def _placed(frame, clock, tick, zero):
-    "(the PyAV frame, its timestamp by the file's own clock, where that clock began), seconds: a time is the difference."
+def _placed(frame: VideoFrame, clock: _Clock, tick: Fraction, zero: Fraction) -> tuple:
+    "(PyAV frame, its timestamp by the file's own clock, where that clock began), seconds: a time is the difference."
     added = clock.added(frame.pts) * tick
     return frame, frame.pts * tick - added, zero - added
 
-def sample_by_decoding(path, step, after=None, stop=None):
-    "Decode every frame; yield (PyAV frame, its timestamp, the start of its clock) for each step, those beyond `after` only (seconds by a clock that goes on)."
+# %% ../../nbs/media/12_frames.ipynb #frsampl1
+def sample_by_decoding(path: str | Path, # a video file
+                       step: Fraction, # seconds, see `check_step`
+                       after: Fraction | None = None, # only frames beyond it, seconds by a clock that goes on
+                       stop: threading.Event | None = None, # once set, a VfrError of kind `cancelled`
+                      ) -> Iterator[tuple]:
+    "Decode every frame; yield (PyAV frame, its timestamp, the start of its clock) for each step, seconds."
     damage, found, due, tape = [], False, Fraction(0), _tape(path, stop)
     with open_container(path, stop) as (container, stream):
-        stamp, backwards = Fraction(-1 << 40), 0
-        for f in _decoded(tape.clock.packets(container, stream, stop), tape, _Aspect(container, stream), damage, path):
+        stamp, backwards, packets = Fraction(-1 << 40), 0, tape.clock.packets(container, stream, stop)
+        for f in _decoded(packets, tape, _Aspect(container, stream), damage, path):
             backwards += f.pts * tape.tick < stamp
             stamp = f.pts * tape.tick
             if stamp - tape.zero < due: continue
             found, due = True, _next_due(stamp, tape.zero, step)
             if after is None or stamp > after: yield _placed(f, tape.clock, tape.tick, tape.zero)
         if not found: raise _no_frames(path, stream.codec_context.name)
-        if backwards: warn(f"the times of {path} run backwards {backwards} times: some frames were left out; write it anew for all of them, ffmpeg -i IN OUT.mp4 (not with -c copy)")
+        if backwards:
+            warn(f"the times of {path} run backwards {backwards} times: some frames were left out; "
+                 "write it anew for all of them, ffmpeg -i IN OUT.mp4 (not with -c copy)")
         _report(path, damage, tape, stamp - tape.zero)
 
 # %% ../../nbs/media/12_frames.ipynb #352514e9
-def _report(path, damage, tape, reached): # reached: seconds, the last frame
+def _report(path: str | Path,
+            damage: list, # times of what could not be decoded, seconds or None
+            tape: _Tape,
+            reached: Fraction): # seconds, the last frame
     "Warn about a clock that was mended, and what could not be decoded, or is not there although the file declares it."
     if len(tape.clock) > 1:
         at = hms(tape.clock.starts[1] * tape.tick - tape.zero, 1)
         more = f", and {len(tape.clock) - 2} times more" if len(tape.clock) > 2 else ""
-        warn(f"the clock of {path} is set anew at {at}{more}, as in recordings that were joined: it was mended, times count on from there")
+        warn(f"the clock of {path} is set anew at {at}{more}, as in recordings that were joined: it was mended, "
+             "times count on from there")
     if tape.rest is not None:
-        warn(f"{path} holds another recording behind {hms(tape.end or reached, 1)}, from byte {tape.rest} on, which is not read: make it a file of its own (tail -c +{tape.rest + 1} FILE > REST{Path(path).suffix})")
+        warn(f"{path} holds another recording behind {hms(tape.end or reached, 1)}, from byte {tape.rest} on, which is "
+             f"not read: make it a file of its own (tail -c +{tape.rest + 1} FILE > REST{Path(path).suffix})")
+    if lost := _losses(damage, tape, reached): warn(f"{path} {lost}")
+
+# %% ../../nbs/media/12_frames.ipynb #frlosses
+def _losses(damage: list, tape: _Tape, reached: Fraction) -> str | None:
+    "What is missing of a file, in words."
     end, there = reached if tape.end is None else tape.end, len(tape.times) - len(tape.corrupt)
-    times = sorted(t - tape.zero for t in damage if t is not None)
-    if tape.declared is not None and tape.declared - end > 1:
+    again = "copy or download it again; the answer rests on what is there"
+    over = None if tape.declared is None else tape.declared - end   # seconds
+    if over is not None and over > 1:
         gone = f" ({tape.frames - there} of {tape.frames} frames)" if tape.frames > there else ""
-        warn(f"{path} was cut off: it ends at {hms(end, 1)} of {hms(tape.declared, 1)}, the rest is missing{gone}: copy or download it again; the answer rests on what is there")
-    elif tape.cut and tape.rest is None and (tape.declared is None or tape.declared - end < Fraction(1, 100)):
-        warn(f"{path} was cut off: it ends at {hms(end, 1)}, the rest is missing: copy or download it again; the answer rests on what is there")
-    elif len(damage) == 1 and len(tape.times) - 1 in tape.corrupt:
-        warn(f"{path} breaks off in the middle of a picture at {hms(end, 1)}: if more is missing, copy or download it again; the answer rests on what is there")
-    elif damage:
+        return (f"was cut off: it ends at {hms(end, 1)} of {hms(tape.declared, 1)}, the rest is missing{gone}: {again}")
+    if tape.cut and tape.rest is None and (over is None or over < Fraction(1, 100)):
+        return f"was cut off: it ends at {hms(end, 1)}, the rest is missing: {again}"
+    if len(damage) == 1 and len(tape.times) - 1 in tape.corrupt:
+        return f"breaks off in the middle of a picture at {hms(end, 1)}: if more is missing, {again}"
+    if damage:
+        times = sorted(t - tape.zero for t in damage if t is not None)
         where = f" at {hms(times[0], 1)}" if times else " near its end"
-        warn(f"{path} is damaged{where}: {len(damage)} frame{'s' * (len(damage) > 1)} could not be decoded; the answer rests on the good ones")
+        return (f"is damaged{where}: {len(damage)} frame{'s' * (len(damage) > 1)} could not be decoded; "
+                "the answer rests on the good ones")
 
 # %% ../../nbs/media/12_frames.ipynb #f8ca6a6e
+class _Unplanned(Exception): "The packets do not say what the frames are: every frame has to be decoded."
+
+# %% ../../nbs/media/12_frames.ipynb #b78c2832
 class _Plan:
     "Which packets of a file have to be decoded for a sampling step, found without decoding."
-    def __init__(self, tape, step):
+    def __init__(self, tape: _Tape, step: Fraction): # seconds
         if not tape.timed or tape.ranked or tape.corrupt or tape.broken: raise _Unplanned
         self.zero, self.tick, self.clock, times = tape.zero, tape.tick, tape.clock, tape.times
         hidden = {times[i] for i in tape.hidden}
@@ -666,13 +853,13 @@ class _Plan:
         self.groups = self._groups(times, tape.keys) if tape.clean else []
         self.needed = self.packets(self.groups) if self.groups else bytearray(b"\1" * len(times))
 
-    def _wanted(self, step):
+    def _wanted(self, step: Fraction) -> Iterator[int]: # times, ticks
         due, k = Fraction(0), 0
         while (k := bisect_left(self.shown, math.ceil((due + self.zero) / self.tick), k)) < len(self.shown):
             yield self.shown[k]
             due = _next_due(self.shown[k] * self.tick, self.zero, step)
 
-    def _groups(self, times, keys):
+    def _groups(self, times: array, keys: list[int]) -> list[tuple]:
         "(packet range, sample range) of every group of pictures with samples; [] where groups lean on each other."
         groups, reached, wanted = [], None, set(self.wanted)
         for first, end in zip(keys, [*keys[1:], len(times)]):
@@ -680,28 +867,32 @@ class _Plan:
             if reached is not None and (least < times[first] or least <= reached): return []   # an open group
             reached = most
             samples = range(bisect_left(self.wanted, least), bisect_left(self.wanted, most + 1))
-            if samples: groups.append((range(first, max(i + 1 for i in range(first, end) if times[i] in wanted)), samples))
+            if not samples: continue
+            last = max(i + 1 for i in range(first, end) if times[i] in wanted)
+            groups.append((range(first, last), samples))
         return groups
 
-    def packets(self, groups):
+    def packets(self, groups: list[tuple]) -> bytearray:
         "One byte for every packet of the file: whether these groups need it."
         needed = bytearray(self.groups[-1][0].stop)
         for packets, _ in groups: needed[packets.start:packets.stop] = b"\1" * len(packets)
         return needed
 
-    def shows(self, pts):
+    def shows(self, pts: int) -> bool:
         k = bisect_left(self.shown, pts)
         return k < len(self.shown) and self.shown[k] == pts
 
-class _Unplanned(Exception): "The packets do not say what the frames are: every frame has to be decoded."
-
-def _plan(path, step, stop=None): return _Plan(_tape(path, stop), step)
+# %% ../../nbs/media/12_frames.ipynb #3b849c5a
+def _plan(path: str | Path, step: Fraction, stop: threading.Event | None = None) -> _Plan:
+    return _Plan(_tape(path, stop), step)
 
 # %% ../../nbs/media/12_frames.ipynb #2b4fc338
-def _as_planned(path, plan, groups=None, stop=None):
-    "The samples of a plan, or of some of its groups, with as little decoding as possible; _Unplanned as soon as a frame is not the one that was foretold."
+def _as_planned(path: str | Path, plan: _Plan, groups: list[tuple] | None = None,
+                stop: threading.Event | None = None) -> Iterator[tuple]:
+    "The samples of a plan, or of some of its groups, with as little decoding as possible."
     needed = plan.needed if groups is None else plan.packets(groups)
-    wanted = iter(plan.wanted if groups is None else [plan.wanted[k] for _, samples in groups for k in samples])
+    of_groups = [plan.wanted[k] for _, samples in groups or () for k in samples]
+    wanted = iter(plan.wanted if groups is None else of_groups)
     want, last, every_one = next(wanted), None, set(plan.wanted)
     with open_container(path, stop) as (container, stream):
         aspect = _Aspect(container, stream)
@@ -711,7 +902,8 @@ def _as_planned(path, plan, groups=None, stop=None):
             try: frames = aspect.decode(packet)
             except av.FFmpegError: raise _Unplanned from None
             for f in frames:
-                if f.pts is None or f.is_corrupt or not plan.shows(f.pts) or f.pts > want or (last is not None and f.pts <= last): raise _Unplanned
+                if f.pts is None or f.is_corrupt or not plan.shows(f.pts) or f.pts > want: raise _Unplanned
+                if last is not None and f.pts <= last: raise _Unplanned
                 last = f.pts
                 if f.pts < want: continue
                 yield _placed(f, plan.clock, plan.tick, plan.zero)
@@ -719,8 +911,9 @@ def _as_planned(path, plan, groups=None, stop=None):
                 if want is None: return
     raise _Unplanned
 
-def _sampled(path, every, stop=None):
-    "Yield (PyAV frame, its timestamp, the start of its clock) for each step."
+# %% ../../nbs/media/12_frames.ipynb #friterf1
+def _sampled(path: str | Path, every: float, stop: threading.Event | None = None) -> Iterator[tuple]:
+    "Yield (PyAV frame, its timestamp, the start of its clock) for each step, seconds."
     step, last = check_step(every), None
     try:
         plan = _plan(path, step, stop)
@@ -730,37 +923,44 @@ def _sampled(path, every, stop=None):
         _report(path, [], _tape(path, stop), plan.shown[-1] * plan.tick - plan.zero)
     except _Unplanned: yield from sample_by_decoding(path, step, last, stop)
 
-def _frame(sample, width):
+def _frame(sample: tuple, width: int | None) -> Frame:
     f, stamp, zero = sample
     return Frame(to_rgb(f, width), float(stamp - zero), stamp)
 
-def iter_frames(path, # a video file
-                every=1.0, # seconds between samples
-                width=None, # scale frames down to this many pixels; None keeps their size
-                stop=None): # a threading.Event; once set, decoding ends with a VfrError of kind `cancelled`
-    "Yield a `Frame` for every step 0, every, 2*every, ...: the first at or after it. VfrError where none can be decoded."
+def iter_frames(path: str | Path, # a video file
+                every: float = 1.0, # seconds between samples
+                width: int | None = None, # scale frames down to this many pixels; None keeps their size
+                stop: threading.Event | None = None, # once set, decoding ends with a VfrError of kind `cancelled`
+               ) -> Iterator[Frame]:
+    "Yield a `Frame` for every step 0, every, 2*every, ...: the first at or after it; VfrError where there is none."
     for sample in _sampled(path, every, stop): yield _frame(sample, width)
 
 # %% ../../nbs/media/12_frames.ipynb #cd99bd2b
-def frame_times(path, # a video file
-                every=1.0): # seconds between samples
-    "The times of the frames that `iter_frames` would yield, floats in seconds."
+def frame_times(path: str | Path, # a video file
+                every: float = 1.0, # seconds between samples
+               ) -> list[float]:
+    "The times of the frames that `iter_frames` would yield, seconds."
     return [float(stamp - zero) for _, stamp, zero in _sampled(path, every)]
 
 # %% ../../nbs/media/12_frames.ipynb #199f8496
-def _sought(path, tape, k):
-    "Decoded frames of a `_Tape` from its k-th keyframe on; none where the packets behind a seek are not those of the tape."
+def _sought(path: str | Path, tape: _Tape, k: int) -> Iterator:
+    "Decoded frames from the tape's k-th keyframe on; none where the packets behind a seek are not those of the tape."
     key, near = tape.keys[k], {}
     before = range(max(0, key - 400), key + 1)
     for i in before: near[tape.places[i] if tape.by_place else tape.times[i], tape.sizes[i]] = i
     lead = [tape.places[i] for i in before if tape.places[i] != _none][-12:]
     if tape.by_place and not lead: return
+    target = lead[0] if tape.by_place else tape.times[key] - tape.clock.shift(key)
     with open_container(path) as (container, stream):
-        try: container.seek(lead[0] if tape.by_place else tape.times[key] - tape.clock.shift(key), stream=stream, unsupported_byte_offset=tape.by_place)
+        try: container.seek(target, stream=stream, unsupported_byte_offset=tape.by_place)
         except av.FFmpegError: return
-        yield from _decoded(_aligned(container.demux(stream), tape, near, key), tape, _Aspect(container, stream), [], path)
+        packets = _aligned(container.demux(stream), tape, near, key)
+        yield from _decoded(packets, tape, _Aspect(container, stream), [], path)
 
-def _aligned(packets, tape, near, key):
+# %% ../../nbs/media/12_frames.ipynb #1555c896
+def _aligned(packets: Iterable, tape: _Tape,
+             near: dict, # (place or time, size) -> index of a packet that may come
+             key: int) -> Iterator[tuple]:
     "Yield (index, packet) from the packet `key` of a `_Tape` on, with its times; _Unplanned where others follow."
     at = None
     for n, p in enumerate(packets):
@@ -771,7 +971,8 @@ def _aligned(packets, tape, near, key):
             if at > key: raise _Unplanned
             at = None
         if at is None:
-            at = near.get((p.pos if tape.by_place else None if p.pts is None else p.pts + tape.clock.shift(key), p.size))
+            time = None if p.pts is None else p.pts + tape.clock.shift(key)
+            at = near.get((p.pos if tape.by_place else time, p.size))
             if at is None and n > 400: return
             if at is None: continue
         p.pts, p.dts = tape.times[at], None
@@ -779,17 +980,21 @@ def _aligned(packets, tape, near, key):
         at += 1
 
 # %% ../../nbs/media/12_frames.ipynb #ed2da368
-def _from(path, seek, tape=None): # a time in ticks, or None for the start
-    "Decoded frames from a keyframe at or before `seek` on, or from the start."
+def _from(path: str | Path,
+          seek: int | None, # a time in ticks, or None for the start
+          tape: _Tape | None = None) -> Iterator:
+    "Decoded frames from a keyframe at or before `seek` on."
     with open_container(path) as (container, stream):
         if seek is not None:
             try: container.seek(seek, stream=stream)
             except av.FFmpegError: return
-        yield from _decoded((tape.clock if tape else _Clock()).packets(container, stream), tape, _Aspect(container, stream), [], path)
+        packets = (tape.clock if tape else _Clock()).packets(container, stream)
+        yield from _decoded(packets, tape, _Aspect(container, stream), [], path)
 
-def _ways(path, target): # seconds from the start
-    "Ways to the frames near `target`, quickest first: (whether from the start, iterator of (PyAV frame, its timestamp, the start of its clock))."
-    with open_container(path) as (container, stream): well, zero, tick = _seeks_well(path, container), container_start(container), stream.time_base
+def _ways(path: str | Path, target: Fraction) -> Iterator[tuple]: # seconds from the start
+    "Ways to the frames near `target`, quickest first: (whether from the start, iterator of what `_placed` gives)."
+    with open_container(path) as (container, stream):
+        well, zero, tick = _seeks_well(path, container), container_start(container), stream.time_base
     tape, due = None if well else _tape(path), math.floor((target + zero) / tick)
     placed = lambda frames: (_placed(f, tape.clock if tape else _Clock(), tick, zero) for f in frames)
     if well: yield False, placed(_from(path, due))
@@ -799,10 +1004,12 @@ def _ways(path, target): # seconds from the start
             if k - back > 0: yield False, placed(_sought(path, tape, k - back))
     yield True, placed(_from(path, None, tape))
 
-def frames_between(path, # a video file
-                   start, # seconds, as in `Frame.time`
-                   end=math.inf, # seconds
-                   width=None): # scale down to this many pixels
+# %% ../../nbs/media/12_frames.ipynb #frbetwn1
+def frames_between(path: str | Path, # a video file
+                   start: float, # seconds, as in `Frame.time`
+                   end: float = math.inf, # seconds
+                   width: int | None = None, # scale down to this many pixels
+                  ) -> Iterator[Frame]:
     "Yield every `Frame` from `start` to `end`, both included; none past the end of the file."
     target, last = Fraction(start).limit_denominator(10 ** 7) - Fraction(1, 10 ** 6), Fraction(-1 << 40)
     for early, way in _ways(path, target):
@@ -817,9 +1024,11 @@ def frames_between(path, # a video file
             if early: return
         except _Unplanned: pass   # the next way goes on
 
-def frame_at(path, # a video file
-             time, # seconds, as in `Frame.time`
-             width=None): # scale down to this many pixels
+# %% ../../nbs/media/12_frames.ipynb #2a0b512c
+def frame_at(path: str | Path, # a video file
+             time: float, # seconds, as in `Frame.time`
+             width: int | None = None, # scale down to this many pixels
+            ) -> Frame:
     "The first `Frame` at or after `time`; VfrError past the end."
     with closing(frames_between(path, time, width=width)) as frames:
         for frame in frames: return frame
@@ -828,11 +1037,11 @@ def frame_at(path, # a video file
 # %% ../../nbs/media/12_frames.ipynb #f625322d
 class Sampler:
     "The frames of `iter_frames` in pieces that can be decoded in any order."
-    def __init__(self, path, # a video file
-                 every=1.0, # seconds between samples
-                 width=None, # scale frames down to this many pixels; None keeps their size
-                 least=16, # samples in a piece, at least
-                 stop=None): # a threading.Event; once set, decoding ends with a VfrError of kind `cancelled`
+    def __init__(self, path: str | Path, # a video file
+                 every: float = 1.0, # seconds between samples
+                 width: int | None = None, # scale frames down to this many pixels; None keeps their size
+                 least: int = 16, # samples in a piece, at least
+                 stop: threading.Event | None = None): # once set, decoding ends with a VfrError of kind `cancelled`
         self.path, self.every, self.width, self.stop, self.pieces, self.times = path, every, width, stop, [], None
         try: self._plan = _plan(path, check_step(every), stop)
         except _Unplanned: self._plan = None; return
@@ -842,45 +1051,57 @@ class Sampler:
             if not self.pieces or sum(len(samples) for _, samples in self.pieces[-1]) >= least: self.pieces.append([])
             self.pieces[-1].append(group)
 
-    def __len__(self):
+    def __len__(self) -> int:
         "Number of pieces; 0 where the file can only be decoded from its start to its end."
         return len(self.pieces)
 
-    def samples(self, piece):
-        "The range of samples in a piece."
+    def samples(self, piece: int) -> range:
+        "The samples in a piece."
         return range(self.pieces[piece][0][1].start, self.pieces[piece][-1][1].stop)
 
-    def read(self, pieces):
-        "Yield (index of the sample, its `Frame`) for these pieces, in order of time; VfrError of kind `unplanned` where the file has other frames than it says."
+    def read(self, pieces: Iterable[int]) -> Iterator[tuple[int, Frame]]:
+        """Yield (index of the sample, its `Frame`) for these pieces, in order of time; VfrError of kind `unplanned`
+        where the file has other frames than it says."""
         pieces = sorted(pieces)
-        indices = (k for i in pieces for k in self.samples(i))
+        indices, groups = (k for i in pieces for k in self.samples(i)), [g for i in pieces for g in self.pieces[i]]
         try:
-            for sample in _as_planned(self.path, self._plan, [g for i in pieces for g in self.pieces[i]], self.stop): yield next(indices), _frame(sample, self.width)
-        except _Unplanned: raise VfrError(f"{self.path} has other frames than its packets say: read it with iter_frames", "unplanned") from None
+            for sample in _as_planned(self.path, self._plan, groups, self.stop):
+                yield next(indices), _frame(sample, self.width)
+        except _Unplanned:
+            raise VfrError(f"{self.path} has other frames than its packets say: read it with iter_frames",
+                           "unplanned") from None
 
     def report(self):
         "Warn about what the file declares and does not have, once everything was read."
         p = self._plan
         _report(self.path, [], _tape(self.path), p.shown[-1] * p.tick - p.zero)
 
-    def keyframes(self, n):
-        "Yield up to `n` keyframes as `Frame`, spread over the video; damaged ones are left out."
-        keys, p = (self._plan.keys if self._plan else []), self._plan
-        chosen = dict(keys[round(k * (len(keys) - 1) / max(1, n - 1))] for k in range(n)) if len(keys) > n else dict(keys)
-        with open_container(self.path, self.stop) as (container, stream):
-            codec, last, aspect = stream.codec_context, max(chosen, default=-1), _Aspect(container, stream)
-            for i, packet in p.clock.packets(container, stream, self.stop) if chosen else ():
-                if i is not None and i > last: return
-                if i not in chosen: continue
-                try: frames = [*aspect.decode(packet), *aspect.decode(None)]
-                except av.FFmpegError:
-                    frames = []
-                    codec.flush_buffers()
-                for f in frames:
-                    if f.pts == chosen[i] and f.key_frame and not f.is_corrupt: yield _frame(_placed(f, p.clock, p.tick, p.zero), self.width)
+    def keyframes(self, n: int) -> Iterator[Frame]:
+        "Yield up to `n` keyframes, spread over the video; damaged ones are left out."
+        if self._plan: yield from (_frame(f, self.width) for f in _keyframes(self.path, self._plan, n, self.stop))
+
+# %% ../../nbs/media/12_frames.ipynb #frkeyfr1
+def _keyframes(path: str | Path, plan: _Plan, n: int, stop: threading.Event | None) -> Iterator[tuple]:
+    "What `_placed` gives, of up to `n` keyframes."
+    keys, count = plan.keys, len(plan.keys)
+    if count > n: keys = [keys[round(k * (count - 1) / max(1, n - 1))] for k in range(n)]
+    chosen = dict(keys)
+    if not chosen: return
+    with open_container(path, stop) as (container, stream):
+        codec, last, aspect = stream.codec_context, max(chosen), _Aspect(container, stream)
+        for i, packet in plan.clock.packets(container, stream, stop):
+            if i is not None and i > last: return
+            if i not in chosen: continue
+            try: frames = [*aspect.decode(packet), *aspect.decode(None)]
+            except av.FFmpegError:
+                frames = []
+                codec.flush_buffers()
+            for f in frames:
+                if f.pts == chosen[i] and f.key_frame and not f.is_corrupt:
+                    yield _placed(f, plan.clock, plan.tick, plan.zero)
 
 # %% ../../nbs/media/12_frames.ipynb #openwas1
-def __getattr__(name: str):   # where this one was before
+def __getattr__(name: str):
     if name != "open_video": raise AttributeError(f"{__name__} has no {name!r}")
     from importlib import import_module
     return import_module("vfr_lib.media.source").open_video

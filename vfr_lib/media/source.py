@@ -46,14 +46,15 @@ class Source:
         "Where the lines come from: `captions` of its page, a file `beside` it, `embedded` in it, or None."
         return self._transcript[1]
 
-    def __iter__(self) -> Iterator[str]: return iter((self.name, self.path))   # name, path = open_video(...), as it was before
+    def __iter__(self) -> Iterator[str]:   # name, path = open_video(...), as it was before
+        return iter((self.name, self.path))
 
 # %% ../../nbs/media/14_source.ipynb #eb544d68
-def open_video(video: "str | os.PathLike | Source", # a path, an http(s) link, or `sample`; a `Source` comes back as it is
+def open_video(video: "str | os.PathLike | Source", # a path, an http(s) link, `sample`, or what is open already
                progress: Callable | None = None, # of a download, see `download`
                stop: threading.Event | None = None, # once set, a download ends with a VfrError of kind `cancelled`
               ) -> Source:
-    "The `Source` of whatever the user means by a video; VfrError where it is none, or where a link gives something else."
+    "The `Source` of whatever the user means by a video; VfrError where it is none, or a link gives something else."
     if isinstance(video, Source): return video
     text = os.fspath(video) if isinstance(video, (str, os.PathLike)) else ""
     if not text.strip(): raise VfrError(f"{video!r} is not a video: give a path, an http(s) link, or 'sample'")
@@ -68,5 +69,6 @@ def _checked(page: Video) -> Source:
     try: source.info
     except VfrError as e:
         forget(page.path)
-        raise VfrError(f"what {page.url} gave is not a video that can be read: give the link of one video", "no video") from e
+        raise VfrError(f"what {page.url} gave is not a video that can be read: give the link of one video",
+                       "no video") from e
     return source

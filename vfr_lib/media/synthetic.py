@@ -69,7 +69,7 @@ def make_clip(path: str | Path, # file to write; its suffix chooses the containe
               size: tuple[int, int] = (320, 180), # (width, height) in pixels, even numbers
               retime: Callable[[float], float] | None = None, # of a frame's nominal time: the time it gets, seconds
               camera: bool = True, # pictures are filmed by a camera that closes in slowly; False holds it still
-              **encoder, # `codec` as FFmpeg names it, else VP9 for .webm and H.264; its `options`, e.g. {"g": "30"}
+              **encoder: str | dict, # `codec`, FFmpeg's name, else VP9 for .webm, H.264; `options`, e.g. {"g": "30"}
              ) -> Path:
     "Write a video of known content with PyAV; returns its path."
     import av

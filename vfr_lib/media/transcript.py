@@ -70,6 +70,7 @@ def _encoding(data: bytes, # of a file
     if 3 * damaged <= len(data) - len(text): return "utf-8"   # a few damaged letters among many good ones
     return _guessed_table(data, path)
 
+# %% ../../nbs/media/13_transcript.ipynb #80c5c6b2
 def _guessed_table(data: bytes, path: str | Path | None) -> str:
     "The table of old that fits the language best, of those that fit alike the one with the fewest oddities."
     from charset_normalizer import from_bytes
@@ -183,6 +184,7 @@ def _rolls(cues: list) -> bool:
         shown, until = rows, end
     return again > 1 and 2 * again >= near
 
+# %% ../../nbs/media/13_transcript.ipynb #3147800c
 def _unrolled(cues: list) -> list[Line]:
     "Each automatic caption repeats what the one before it said and adds a few words: only the new words."
     out, shown, last, until = [], [], "", -1.0
@@ -304,7 +306,7 @@ class SubtitleTrack(NamedTuple):
     codec: str            # FFmpeg's name, e.g. `subrip`
     title: str | None
 
-def _track(index: int, stream) -> SubtitleTrack: # of PyAV
+def _track(index: int, stream: "SubtitleStream") -> SubtitleTrack: # of PyAV
     about, codec = stream.metadata, stream.codec_context
     language, name = about.get("language"), codec.codec.canonical_name if codec else "unknown"
     return SubtitleTrack(index, None if language == "und" else language, name, about.get("title") or about.get("name"))
@@ -318,7 +320,7 @@ def subtitle_tracks(path: str | Path, # a video file
 
 # %% ../../nbs/media/13_transcript.ipynb #fe9a3ee7
 def embedded_lines(path: str | Path, # a video file
-                   track: int | None = None, # index of a subtitle track; None takes one that is text, a default one first
+                   track: int | None = None, # index of one; None takes the likeliest that is text
                   ) -> list[Line]:
     "The `Line`s of a subtitle track inside a video file, in order of time; VfrError where there is none that is text."
     from vfr_lib.media.frames import container_start, open_container
@@ -329,6 +331,7 @@ def embedded_lines(path: str | Path, # a video file
 
 _readable = ("subrip", "text", "webvtt", "mov_text", "ass", "ssa")
 
+# %% ../../nbs/media/13_transcript.ipynb #c73f1061
 def _text_track(path: str | Path, streams: list, track: int | None) -> tuple:
     "(PyAV stream, codec) of the track that is meant; VfrError where it cannot be read."
     tracks, no = [_track(i, s) for i, s in enumerate(streams)], "give its text as an .srt file"
@@ -347,7 +350,8 @@ def _text_track(path: str | Path, streams: list, track: int | None) -> tuple:
     return streams[track], codec
 
 # %% ../../nbs/media/13_transcript.ipynb #trpacket
-def _packet_cues(path: str | Path, container, stream, codec: str, zero) -> list: # zero: the container's start, seconds
+def _packet_cues(path: str | Path, container: "InputContainer", stream: "SubtitleStream", codec: str,
+                 zero: "Fraction") -> list: # the container's start, seconds
     "[(start, end, text)] of a subtitle track."
     found, size, lost = [], 0, 0
     try:
@@ -369,6 +373,7 @@ def _packet_cues(path: str | Path, container, stream, codec: str, zero) -> list:
     encoding = _encoding(b"\n".join(data for *_, data in found)) if codec != "mov_text" else "utf-8"
     return [(start, end, _packet_text(data, codec, encoding)) for start, end, data in found]
 
+# %% ../../nbs/media/13_transcript.ipynb #ab36b9d5
 def _packet_text(data: bytes, codec: str, encoding: str) -> str:
     "The text in a packet of a subtitle track."
     if codec == "mov_text": data = data[2:2 + int.from_bytes(data[:2], "big")]   # its length before it, colours behind

@@ -122,6 +122,7 @@ def _between_bars(cells: np.ndarray) -> np.ndarray: # float (h, w, 3)
             cells = np.take(cells, np.arange(light[0] + 4, light[-1] - 3), axis)   # the edge of a bar is not sharp
     return cells
 
+# %% ../../nbs/search/31_embedding.ipynb #b238ae20
 def has_content(image: np.ndarray, # RGB uint8 (height, width, 3); what an encoder prepared in its own way has content
                 edge: float = 7.0) -> bool: # how far a cell in the dark must stand out, of 255; in the light 5 more
     "Whether a picture shows anything: not only one colour, an even gradient or grain, nor these between black bars."
@@ -168,6 +169,7 @@ def _encode_batch(pictures: list, # as `encoder.prepare` gives them, up to a bat
     filled = pictures + pictures[-1:] * (encoder.batch - len(pictures))
     return [(v, has_content(p)) for v, p in zip(encoder.encode_images(filled), pictures)] if pictures else []
 
+# %% ../../nbs/search/31_embedding.ipynb #627523fe
 def encoded_batches(samples: Iterable[tuple], # from `prepared_frames`
                     encoder: Encoder) -> Iterator[tuple[list, int]]:
     "Yield (rows of (index, seconds, vector, whether it has content), how many pictures were encoded for them)."
@@ -283,6 +285,7 @@ class EmbedConfig:
     thumbs: bool = False  # small pictures of all frames, too
     count: Callable = None # called with (`extracted`, frames, seconds) so far, and with (`processed`, frames, None)
 
+# %% ../../nbs/search/31_embedding.ipynb #6772eca6
 def _rounds(sampler: Sampler, keys: FrameVectors, interest: Callable) -> list[list[int]]: # keys: of a first look
     "The pieces of a video in four rounds: around the most interesting keyframes, then the rest in order."
     n = len(sampler)
@@ -357,6 +360,7 @@ def _in_rounds(reading: _Reading, interest: Callable) -> Iterator[FrameVectors]:
     sampler.report()
     yield reading.frames(1.0)
 
+# %% ../../nbs/search/31_embedding.ipynb #090adef2
 def _stages(reading: _Reading, interest: Callable) -> Iterator[FrameVectors]:
     "Yield `FrameVectors` that grow; the last one is whole."
     try:

@@ -41,6 +41,7 @@ class Corpus(Protocol):
     "One video or many, as a kind of evidence sees them."
     keys: list[str]    # of the videos
     encoder: Any       # as `load_for_inference` gives it
+    also: set[str]     # keys of videos that other kinds of evidence have proposed
 
     def rows(self, evidence: "Evidence") -> list[dict]:
         "All rows that were kept for these videos: the columns of `evidence.schema()` and `video`, a key."
@@ -102,7 +103,6 @@ def unregister(name: str) -> None:
 def registered(names: "list[str] | tuple[str, ...] | str | None" = None # None takes all
               ) -> list[Evidence]:
     "The kinds of evidence with these names, in the order of registering; VfrError where one is not known."
-    from vfr_lib.search import speech, visual   # these two are always there
     order = sorted(_registered, key=lambda name: {"seen": 0, "said": 1}.get(name, 2))
     names = order if names is None else [names] if isinstance(names, str) else list(names)
     for name in names:

@@ -160,9 +160,3 @@ def check_search(query, # a sentence or a `Query`
     if isinstance(query, str) and not query.strip() or not (isinstance(query, str) or hasattr(query, "curve_in")):
         raise VfrError("the query is empty: type what should be seen, e.g. \"a dog catches a frisbee\"")
     if not isinstance(query, str): query.check()
-
-# %% ../../nbs/search/33_moments.ipynb #c0f0c0d5
-def __getattr__(name: str):   # these lay here before what is said was searched, too
-    if name not in ("find", "find_anytime"): raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from vfr_lib.search import find
-    return getattr(find, name)

@@ -18,9 +18,9 @@ import numpy as np
 from ..core import VfrError, renamed, write_whole
 from ..encoders.base import Encoder, to_rgb, unit
 from ..encoders.inference import load_for_inference
-from .calibration import ReferenceSet, p_value
+from .calibration import ReferenceSet
 from .embedding import FrameVectors
-from .moments import Curve, find_moments, shot_cuts
+from .moments import Curve, calibrated_curve, find_moments, shot_cuts
 
 # %% ../../nbs/search/34_query.ipynb #19b1f5f7
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class _Picture:
     digest: str
     image: np.ndarray = field(repr=False, compare=False)   # RGB uint8 (height, width, 3)
 
+# %% ../../nbs/search/34_query.ipynb #ff6a458f
 @dataclass(frozen=True)
 class Taught:
     "What a query has learned from marks."
@@ -49,6 +50,7 @@ def _join(kind: str, a: "Query", b: "Query") -> "Query": # kind: `and` or `or`
     parts = lambda q: q.parts if q.kind == kind and q.weight == 1 else (q,)
     return Query("", kind=kind, parts=parts(a) + parts(b))
 
+# %% ../../nbs/search/34_query.ipynb #805f7c81
 def _is_positive(number: object) -> bool:
     return not isinstance(number, bool) and isinstance(number, (int, float)) and 0 < number < math.inf
 
@@ -125,6 +127,7 @@ def _check_parts(query: Query):
     if query.kind == "not" and query.weight != 1:
         raise VfrError(f"{replace(query, weight=1)} takes no weight: it holds or it does not")
 
+# %% ../../nbs/search/34_query.ipynb #5b3e7d74
 def _leaves(query: Query) -> list[Query]:
     "The sentences, pictures and taught queries that it is made of, each once and with weight 1."
     if not query.parts: return [replace(query, weight=1.0)]
@@ -160,6 +163,7 @@ def _soft(scores: list[np.ndarray], # k of float (n,)
     top = z.max(0)
     return tau * (top + np.log((w * np.exp(z - top)).sum(0) / w.sum()))
 
+# %% ../../nbs/search/34_query.ipynb #e35dddc1
 def _most(curves: list[Curve]) -> np.ndarray | None:
     "The largest p-value of several curves, frame by frame, or None where one does not know."
     return None if any(c.p is None for c in curves) else np.max([c.p for c in curves], axis=0)
@@ -176,6 +180,7 @@ def _and(query: Query, curves: list[Curve]) -> Curve: # of its parts
     return Curve(_deciding([c.scores for c in curves], np.argmin(calibrated, axis=0)), _soft(calibrated, weights, -TAU),
                  _most(curves), np.max(untils, axis=0) if untils else None)
 
+# %% ../../nbs/search/34_query.ipynb #03750385
 def _or(query: Query, curves: list[Curve]) -> Curve: # of its parts
     calibrated = [c.calibrated_scores for c in curves]
     strongest = np.argmax(calibrated, axis=0)
@@ -192,6 +197,7 @@ def _videos(video: np.ndarray) -> tuple[np.ndarray, np.ndarray]: # int (n,): whi
     starts = np.flatnonzero(np.append(True, video[1:] != video[:-1]))
     return starts, np.diff(np.append(starts, len(video)))
 
+# %% ../../nbs/search/34_query.ipynb #811f173c
 def _last(scores: np.ndarray, out: np.ndarray, # float and bool (n,)
           video: np.ndarray, by: float | np.ndarray = 0.0) -> np.ndarray: # float (n,)
     "Scores with the frames `out` put `by` below all others of their video."
@@ -201,6 +207,7 @@ def _last(scores: np.ndarray, out: np.ndarray, # float and bool (n,)
     lowest = np.where(np.isfinite(lowest), lowest, -1.0)   # all frames of a video are out
     return np.where(out, np.repeat(lowest, sizes) - by, scores)
 
+# %% ../../nbs/search/34_query.ipynb #723546d1
 def _without(curve: Curve, no: Curve, video: np.ndarray) -> Curve: # int (n,)
     "A curve with the frames last that show what `no` is the curve of."
     calibrated = no.calibrated_scores
@@ -239,6 +246,7 @@ def _reachable(times: np.ndarray, video: np.ndarray, # (n,)
     clock = times + np.cumsum(gaps)
     return np.searchsorted(clock, clock, side="right"), np.searchsorted(clock, clock + within + 1e-6, side="right")
 
+# %% ../../nbs/search/34_query.ipynb #59a7108c
 def _then(query: Query, curves: list[Curve], times: np.ndarray, ends: np.ndarray, video: np.ndarray) -> Curve:
     a, b = curves
     later = best_between(b.calibrated_scores, *_reachable(times, video, query.within))
@@ -263,12 +271,14 @@ def _whole(query: Query, leaf: Callable, times: np.ndarray, ends: np.ndarray, vi
         if part.kind == "not": curve = _without(curve, c, video)
     return curve
 
+# %% ../../nbs/search/34_query.ipynb #e636a3df
 def check_query(query: Query):
     "VfrError where it only says what is not wanted, here or in one of its parts."
     if query.kind == "not" or (query.kind == "and" and all(p.kind == "not" for p in query.parts)):
         raise VfrError(f"{query} only says what is not wanted: say also what is, e.g. Query(\"a dog\") & {query}")
     for part in query.parts: check_query(part.parts[0] if part.kind == "not" else part)
 
+# %% ../../nbs/search/34_query.ipynb #e16e9a02
 def _curve(query: Query,
            leaf: Callable[[Query], Curve], # called with each of `leaves`, gives its `Curve` over the n frames
            times: np.ndarray, ends: np.ndarray, # float (n,): seconds
@@ -296,12 +306,14 @@ def _remember(known: OrderedDict, # used least lately first
         while len(known) > most: known.popitem(last=False)
     return value
 
+# %% ../../nbs/search/34_query.ipynb #6a0f2d36
 def encoder_key(encoder: Encoder) -> str | None: # as `load_for_inference` gives it
     "What must be the same for vectors to be compared, as a few letters, or None where it cannot be said."
     if hasattr(encoder, "digest"): who = f"{encoder.digest} {sorted(vars(encoder.config).items())}"
     else: who = encoder.identity()
     return who and hashlib.sha256(who.encode()).hexdigest()[:16]
 
+# %% ../../nbs/search/34_query.ipynb #0678a330
 def _encoded(query: Query, encoder: Encoder) -> np.ndarray: # float32 (dim,)
     if query.kind == "image": return encoder.encode_images([query.data.image])[0]
     return encoder.encode_texts([query.text])[0]
@@ -344,22 +356,23 @@ def _leaf_curve(query: Query, frames: FrameVectors, digest: str, # of the frames
     "The curve of a part over the frames of a video."
     wanted = _vector(query, encoder)
     def make():
-        scores = frames.vectors @ wanted
-        if reference_set is None: return Curve(scores, scores)
-        reference = _reference_for(query, reference_set)
-        offsets, null_scores = _remember(_known, (digest, reference.digest),
-                                         lambda: reference.of_frames(frames.vectors, frames.blank), 128)
-        calibrated = scores - offsets - reference.of_query(wanted)
-        return Curve(scores, calibrated, p_value(calibrated, null_scores))
+        offsets = null_scores = reference = None
+        if reference_set is not None:
+            reference = _reference_for(query, reference_set)
+            offsets, null_scores = _remember(_known, (digest, reference.digest),
+                                             lambda: reference.of_frames(frames.vectors, frames.blank), 128)
+        return calibrated_curve(frames.vectors @ wanted, wanted, offsets, reference, null_scores)
     key = digest, wanted.tobytes(), query.is_text, reference_set and reference_set.digest
     return _remember(_known, key, make, 128)
 
+# %% ../../nbs/search/34_query.ipynb #50bbb8d5
 def without_blank(curve: Curve, blank: np.ndarray) -> Curve: # bool (n,), which frames show nothing
     "The curve with these frames out of question: their calibrated score is -inf, their p-value 1."
     if not blank.any(): return curve
     return replace(curve, calibrated_scores=np.where(blank, -np.inf, curve.calibrated_scores),
                    p=None if curve.p is None else np.where(blank, 1.0, curve.p))
 
+# %% ../../nbs/search/34_query.ipynb #ff8f5428
 def _curve_in(query: Query, frames: FrameVectors, # of a video
               encoder: Encoder, # as `load_for_inference` gives it
               reference_set: ReferenceSet = None) -> Curve: # the encoder's, or None
@@ -405,6 +418,7 @@ def _marked(vectors: np.ndarray, # float (n, dim): the frames of a video
     index, of, yes = (np.array(c) for c in zip(*rows))
     return index, yes, 1 / np.bincount(of)[of]
 
+# %% ../../nbs/search/34_query.ipynb #56bb2ced
 def _list_of(seconds: float | list[float]) -> list[float]: return np.atleast_1d(np.asarray(seconds, float)).tolist()
 
 def _frames_at(frames: FrameVectors, seconds: float | list[float]) -> list[int]:
@@ -441,6 +455,7 @@ def _taught(query: Query, frames: FrameVectors, # of the video that was marked
                    positives=(*old.positives, *_list_of(positives)), negatives=(*old.negatives, *_list_of(negatives)))
     return Query(query.text, query.weight, "taught", data=data)
 
+# %% ../../nbs/search/34_query.ipynb #e86e51d5
 def _check_teachable(query: Query, encoder: Encoder) -> str:
     "The encoder's `encoder_key`; VfrError where nothing can be taught."
     if query.parts:
@@ -458,6 +473,7 @@ def _home() -> Path:
     from platformdirs import user_data_dir
     return Path(os.environ.get("VFR_HOME") or user_data_dir("vfr_lib")) / "queries"
 
+# %% ../../nbs/search/34_query.ipynb #3b27c6a7
 def _place(name: str) -> Path:
     if not isinstance(name, str) or not re.fullmatch(r"[\w-](?:[\w .-]{0,58}[\w-])?", name):
         raise VfrError(f"{name!r} is no name for a query: use up to 60 letters, digits, spaces, - _ and dots inside")
@@ -467,6 +483,7 @@ def saved_queries() -> list[str]:
     "The names of the saved queries, in alphabetical order."
     return sorted(p.stem for p in _home().glob("*.json") if not p.name.startswith("."))
 
+# %% ../../nbs/search/34_query.ipynb #81012dd5
 def _unknown(name: str) -> VfrError:
     there = "none has been saved yet, mark results and save what was taught"
     if known := saved_queries(): there = f"there are {', '.join(known)}"
@@ -494,6 +511,7 @@ def _save(query: Query, name: str) -> Path: # letters, digits, spaces, - _ and d
     with write_whole(place) as tmp: tmp.write_text(json.dumps(about), encoding="utf-8")
     return place
 
+# %% ../../nbs/search/34_query.ipynb #91ac09c2
 def _from_saved(about: dict) -> Query: # what `_save` wrote
     if about["format"] != 1: raise ValueError(f"format {about['format']!r}")
     vector, of = np.array(about["vector"], np.float32), about["of"]
@@ -503,6 +521,7 @@ def _from_saved(about: dict) -> Query: # what `_save` wrote
     positives, negatives = (tuple(map(float, about[k])) for k in ("right", "wrong"))
     return Query(text, kind="taught", data=Taught(_digest(vector), of, who, called, positives, negatives, vector))
 
+# %% ../../nbs/search/34_query.ipynb #797fd11e
 def _load(name: str, # one of `saved_queries()`
           encoder: Encoder = None) -> Query: # refuse what was taught with another one at once, not when it is used
     "A saved query."

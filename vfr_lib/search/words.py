@@ -37,6 +37,7 @@ class _Letters(dict):
         self[code] = chr(code) if unicodedata.category(chr(code))[0] in "LMN" else " "
         return self[code]
 
+# %% ../../nbs/search/30_words.ipynb #52ffe045
 _letters = _Letters()
 
 def pieces(text: str) -> list[str]:
@@ -56,6 +57,7 @@ def joined(text: str) -> list[str]:
         else: out.append(p)
     return out
 
+# %% ../../nbs/search/30_words.ipynb #a4cde40f
 def index_words(text: str) -> list[str]:
     "The words under which a text is found."
     out = []
@@ -73,6 +75,7 @@ def _enough(run: str) -> int:
     n = len(_pairs(run))
     return max(1, n - 1 if "\uac00" <= run[-1] <= "\ud7a3" else -(-3 * n // 5))
 
+# %% ../../nbs/search/30_words.ipynb #1da2b3b6
 @dataclass(frozen=True)
 class Asked:
     "What a question asks for."

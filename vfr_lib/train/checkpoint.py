@@ -15,7 +15,7 @@ import torch
 from tqdm.auto import tqdm
 
 from ..core import VfrError, write_whole
-from ..encoders.dual import save_encoder
+from ..encoders.load import save_encoder
 from .config import TrainConfig
 from .distributed import ProcessGroup
 from .optim import LRSchedule, averaged, parameter_groups
@@ -80,6 +80,7 @@ def read_state(path: str | Path, # a `state.pt`
                        "use the same settings, or another folder")
     return state
 
+# %% ../../nbs/train/76_checkpoint.ipynb #0eac76f0
 def _changes(then: dict, now: dict) -> list[str]:
     "How two runs differ, in words."
     then, now = (json.loads(json.dumps(d)) for d in (then, now))   # as JSON has it, tuples are lists
@@ -138,6 +139,7 @@ class TrainingLog:
         if self.handle: self.handle.update(figure)
         else: self.handle = display(figure, display_id=True)
 
+# %% ../../nbs/train/76_checkpoint.ipynb #db5cd1a6
 def in_notebook() -> bool:
     "Whether this runs in Jupyter."
     try: from IPython import get_ipython

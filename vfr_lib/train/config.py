@@ -10,7 +10,7 @@ import json, math
 from dataclasses import Field, dataclass, fields
 
 from ..core import VfrError
-from ..encoders.dual import EncoderConfig
+from ..encoders.checks import EncoderConfig
 
 # %% ../../nbs/train/73_config.ipynb #a9779c9c
 @dataclass
@@ -64,6 +64,7 @@ def _check_ranges(c: TrainConfig):
         if f.type not in (int, float) or value is None or f.name == "temperature": continue
         if not (math.isfinite(value) and value >= 0): raise VfrError(f"{f.name} {value} must be a number from 0")
 
+# %% ../../nbs/train/73_config.ipynb #7b97df3d
 def _check_augmentation(c: TrainConfig):
     if c.crop < 32: raise VfrError(f"crop {c.crop} must be 32 pixels or more: a ResNet sees nothing in less")
     if len(c.crop_scale) != 2 or not 0 < c.crop_scale[0] <= c.crop_scale[1] <= 1:
@@ -73,6 +74,7 @@ def _check_augmentation(c: TrainConfig):
         value = getattr(c, name)
         if not 0 <= value < 1: raise VfrError(f"{name} {value} must be at least 0 and below 1")
 
+# %% ../../nbs/train/73_config.ipynb #2490736f
 def _check_learning(c: TrainConfig):
     if not (c.cached or c.lr or c.text_lr or (c.image_lr and c.image_stages)):
         raise VfrError("all learning rates are 0: nothing would learn")
@@ -99,6 +101,7 @@ def read_settings(pairs: list[str], # like `epochs=2`
     EncoderConfig(**given[EncoderConfig])   # refuses what is out of range
     return TrainConfig(**given[TrainConfig]), given[EncoderConfig]
 
+# %% ../../nbs/train/73_config.ipynb #30ace072
 def _fits(value: object, # as JSON has it
           field: Field) -> bool:
     "Whether a value read from JSON is of a dataclass field's type."

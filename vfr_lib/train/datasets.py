@@ -25,6 +25,7 @@ class CaptionedImage:
     path: Path              # the file
     captions: tuple         # its sentences, as strings
 
+# %% ../../nbs/train/70_datasets.ipynb #61a684b6
 @dataclass
 class CaptionedImages:
     "A split of a captioned data set: a list of `CaptionedImage`, in a fixed order."
@@ -95,6 +96,7 @@ def read_caption_table(path: str | Path) -> dict:
         out.setdefault(cells[0], []).append(cells[-1])
     return out
 
+# %% ../../nbs/train/70_datasets.ipynb #f63db009
 @functools.lru_cache(maxsize=256)
 def _warn_once(message: str): warn(message)
 
@@ -124,6 +126,7 @@ def _find(root: Path, *names: str, # glob patterns under it
 
 def _anywhere(*names: str) -> list[str]: return [f"{deep}{n}" for n in names for deep in ("", "*/", "*/*/")]
 
+# %% ../../nbs/train/70_datasets.ipynb #081b706b
 def _lists(root: Path, patterns: dict) -> dict | None: # {split: glob pattern}
     "{split: [files]} from three lists of names, or None where there is none."
     found = {s: _find(root, *_anywhere(p)) for s, p in patterns.items()}
@@ -132,6 +135,7 @@ def _lists(root: Path, patterns: dict) -> dict | None: # {split: glob pattern}
         raise VfrError(f"{root} has no {' and no '.join(lost)}, but other lists of the same split: unpack all three")
     return {s: [n if "." in n else f"{n}.jpg" for n in _text(p).split()] for s, p in found.items()}
 
+# %% ../../nbs/train/70_datasets.ipynb #24d869bf
 def _made_split(names: "set[str]") -> dict:
     "{split: [files]}: three quarters train, an eighth dev, an eighth test, by a digest of each name."
     out = {"train": [], "dev": [], "test": []}
@@ -150,6 +154,7 @@ class _Release:
     lists: dict    # {split: list of names}
     folders: tuple # of the pictures
 
+# %% ../../nbs/train/70_datasets.ipynb #928fb328
 def _read_release(release: _Release, root: Path) -> tuple[dict, dict | None, Path, str]:
     "{file: [captions]}, {split: [files]} or None, the file of the captions, and what made the splits."
     karpathy = _find(root, *_anywhere(f"dataset_{release.name}.json"))
@@ -160,6 +165,7 @@ def _read_release(release: _Release, root: Path) -> tuple[dict, dict | None, Pat
         captions = read_token_file(source) if source.name == release.token else read_caption_table(source)
     return captions, lists, source, karpathy.name if karpathy else "the lists beside it"
 
+# %% ../../nbs/train/70_datasets.ipynb #316b1aef
 def _captioned_pictures(release: _Release, root: str | Path, split: str,
                         extra_captions: str | Path | None) -> CaptionedImages:
     root, name = Path(root).expanduser(), release.name
@@ -206,6 +212,7 @@ def _name_strays(captions: dict, lists: dict, there: "set[str]", source: Path):
     if strays: _warn_once(f"{source.name} has captions for {len(strays)} pictures that are neither in the folder "
                           f"nor in a split, e.g. {strays[0]}")
 
+# %% ../../nbs/train/70_datasets.ipynb #128c1d3a
 def _add_captions(captions: dict, path: str | Path) -> dict:
     "Captions and those of the file's `file<TAB>caption` lines."
     captions = {k: list(v) for k, v in captions.items()}
@@ -232,6 +239,7 @@ def flickr8k(root: str | Path, # folder with captions, split lists and pictures,
     VfrError where a file or a caption is missing."""
     return _captioned_pictures(_flickr8k, root, split, extra_captions)
 
+# %% ../../nbs/train/70_datasets.ipynb #f7afdf61
 _flickr30k = _Release("flickr30k", "results_20130124.token", ("results.csv", "captions.txt"),
                       dict(train="train.txt", dev="val.txt", test="test.txt"),
                       ("flickr30k-images", "flickr30k_images/flickr30k_images", "flickr30k_images", "Images", "images"))
@@ -274,6 +282,7 @@ _msrvtt_splits = {
     "1k-A": ("MSRVTT_JSFUSION_test.csv", 1000),
     "train-9k": ("MSRVTT_train.9k.csv", 9000)}
 
+# %% ../../nbs/train/70_datasets.ipynb #7da0afa5
 def msrvtt(root: str | Path, # folder with the annotations and videos named `videoN.mp4`
            split: str = "1k-A", # `train`, `dev`, `test`, `1k-A` or `train-9k`
           ) -> CaptionedImages: # of kind `videos`
@@ -314,6 +323,7 @@ def _read_msrvtt_table(path: Path, columns: tuple = ("video_id", "sentence")) ->
         out.setdefault(cells["video_id"].strip(), []).extend(cells[c].strip() for c in columns[1:])
     return out
 
+# %% ../../nbs/train/70_datasets.ipynb #20de0b2f
 def _read_msrvtt_json(root: Path, split: str) -> dict:
     "{video: [sentences]} of a split, from the published json files."
     trainval, test = (_find(root, *_anywhere(f"{n}_videodatainfo.json")) for n in ("train_val", "test"))
@@ -383,6 +393,7 @@ def duplicates(a: CaptionedImages, # of pictures
     near = [(names_a[i], names_b[j]) for i, j in np.argwhere((distance <= bits) & ~flat)]
     return out + [(*pair, "near-duplicate") for pair in near if pair not in known]
 
+# %% ../../nbs/train/70_datasets.ipynb #66e37e6a
 def _hashes(data: CaptionedImages) -> tuple[list, list, np.ndarray]:
     "(paths, digests of the bytes, difference hashes), kept in the cache folder for the next time."
     paths = [it.path for it in data.items]

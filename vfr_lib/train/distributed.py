@@ -28,10 +28,8 @@ class ProcessGroup:
         cuts = [len(rows) * k // self.count for k in range(self.count + 1)]
         return [rows[a:b] for a, b in zip(cuts, cuts[1:])]
 
-    def gather(self,
-               rows: torch.Tensor, # (own, ...), this process's part
-               counts: list[int], # rows of each process
-              ) -> torch.Tensor:
+    def gather(self, rows: torch.Tensor, # (own, ...), this process's part
+               counts: list[int]) -> torch.Tensor: # rows of each process
         "The rows of all processes, (sum(counts), ...), in order; only this process's own carry gradients."
         if self.count == 1: return rows
         padded = torch.cat([rows.detach(), rows.new_zeros(max(counts) - len(rows), *rows.shape[1:])])
@@ -61,6 +59,7 @@ class ProcessGroup:
         from accelerate.utils import broadcast_object_list
         return broadcast_object_list(value)[0]
 
+# %% ../../nbs/train/75_distributed.ipynb #ef154275
 def _everyones(group: ProcessGroup, error: VfrError | None) -> list:
     "The errors of all processes; they travel only where there is one."
     if group.count == 1: return [error]
@@ -92,6 +91,7 @@ def launched_group() -> ProcessGroup:
                        "launch with --multi_gpu, on processors with ACCELERATE_USE_CPU=true before it")
     return ProcessGroup(accelerator)
 
+# %% ../../nbs/train/75_distributed.ipynb #ace35e7f
 def _check_launcher():
     for kind in ("DEEPSPEED", "FSDP", "MEGATRON_LM", "PARALLELISM_CONFIG"):
         if os.environ.get(f"ACCELERATE_USE_{kind}", "").lower() in ("true", "1", "yes"):

@@ -17,16 +17,18 @@ import torch
 from tqdm.auto import tqdm
 
 from ..core import VfrError
-from ..encoders.dual import encode_pairs, load_encoder, weights_digest
+from ..encoders.base import encode_pairs, weights_digest
+from ..encoders.load import load_encoder
 from ..media.frames import iter_frames, probe
-from .datasets import duplicates
+from .datasets import CaptionedImages, duplicates
 from .metrics import bootstrap_ci, chance, gallery_curve, mean_rank, ranks, summary
 
 # %% ../../nbs/train/78_evaluation.ipynb #3055b182
 @dataclass
 class RetrievalReport:
     "Retrieval in both directions, with the protocol."
-    dataset: str; split: str
+    dataset: str
+    split: str
     gallery: int   # pictures or videos that compete for every caption
     captions: int  # queries
     encoder: str
@@ -34,46 +36,70 @@ class RetrievalReport:
     i2t: dict      # picture to sentence, the best of a picture's own captions counts
     protocol: str = "full gallery, all captions, ties by average rank"
     unique: int = 0        # different files among the gallery, by their bytes
-    overlap: dict = None   # what the gallery shares with the training split; None where that was not checked
+    overlap: dict = None   # what the gallery has in common with the training split; None where nobody looked
     chance: dict = None    # R@k in percent of guessing a picture
-    curve: list = field(default_factory=list) # [gallery, expected R@1 in percent] for smaller galleries, sentence to picture
+    curve: list = field(default_factory=list) # [gallery, expected R@1 in percent] for smaller galleries, to picture
     source: str = ""       # where captions and split come from
     weights: str = ""      # first digits of a SHA-1 of the encoder's weights
     measured: dict = field(default_factory=dict, repr=False) # version, commit, torch and date
 
-    def to_json(self): return json.dumps(asdict(self))
+    def to_json(self) -> str: return json.dumps(asdict(self))
 
     def _repr_markdown_(self):
-        def cell(r, k): return f"{r[f'R@{k}']:.1f}"
-        def within(r): return "{:.1f} to {:.1f}".format(*r["R@1_interval"]) if "R@1_interval" in r else ""
-        rows = "\n".join(f"| {n} | {cell(r, 1)} | {cell(r, 5)} | {cell(r, 10)} | {r['median_rank']:g} | {within(r)} |"
-                         for n, r in (("text to image", self.t2i), ("image to text", self.i2t)))
-        found = f" Shared with the training split: {self.overlap['same']}." if self.overlap else " What it shares with the training split was not checked."
-        if self.overlap and self.overlap["near"] is not None: found = f"{found[:-1]}, near-duplicates: {self.overlap['near']}."
-        return (f"**{self.dataset} {self.split}**: {self.gallery} in the gallery, {self.captions} captions, encoder `{self.encoder}`; {self.protocol}.{found}\n\n"
-                f"| | R@1 | R@5 | R@10 | median rank | R@1, 95 % interval |\n|---|---|---|---|---|---|\n{rows}")
+        rows = [_row(name, r) for name, r in (("text to image", self.t2i), ("image to text", self.i2t))]
+        return (f"**{self.dataset} {self.split}**: {self.gallery} in the gallery, {self.captions} captions, "
+                f"encoder `{self.encoder}`; {self.protocol}.{_overlap(self.overlap)}\n\n"
+                "| | R@1 | R@5 | R@10 | median rank | R@1, 95 % interval |\n|---|---|---|---|---|---|\n"
+                + "\n".join(rows))
+
+# %% ../../nbs/train/78_evaluation.ipynb #2230927d
+def _row(name: str, r: dict) -> str:
+    interval = "{:.1f} to {:.1f}".format(*r["R@1_interval"]) if "R@1_interval" in r else ""
+    recalls = " | ".join(f"{r[f'R@{k}']:.1f}" for k in (1, 5, 10))
+    return f"| {name} | {recalls} | {r['median_rank']:g} | {interval} |"
+
+def _overlap(overlap: dict | None) -> str:
+    if not overlap: return " What it shares with the training split was not checked."
+    near = "" if overlap["near"] is None else f", near-duplicates: {overlap['near']}"
+    return f" Shared with the training split: {overlap['same']}{near}."
 
 # %% ../../nbs/train/78_evaluation.ipynb #4c8f7c6a
-def _scores(r, groups):
+@functools.cache
+def measured() -> dict:
+    "Version, commit (where the package runs from a checkout), torch and date: who measured how."
+    import vfr_lib
+    folder = Path(vfr_lib.__file__).parent
+    def git(*args: str):
+        return subprocess.run(["git", "-C", str(folder), *args], capture_output=True, text=True, timeout=10)
+    try: ours = git("ls-files", "--error-unmatch", "__init__.py").returncode == 0
+    except (OSError, subprocess.SubprocessError): ours = False
+    commit = git("describe", "--always", "--dirty", "--exclude=*").stdout.strip() if ours else None
+    return dict(vfr_lib=vfr_lib.__version__, commit=commit, torch=torch.__version__.split("+")[0],
+                date=date.today().isoformat())
+
+def _scores(r: np.ndarray, # ranks
+            groups: np.ndarray) -> dict: # which picture each is of
     "`summary` with the mean rank and 95 % intervals (cluster bootstrap over `groups`)."
     return {**summary(r), "mean_rank": round(mean_rank(r), 2),
             **{f"R@{k}_interval": [round(v, 2) for v in bootstrap_ci(r, groups, k)] for k in (1, 5, 10)}}
 
-@functools.cache
-def measured():
-    "Version, commit (where the package runs from a checkout), torch and date: who measured how."
-    import vfr_lib
-    def git(*args): return subprocess.run(["git", "-C", str(Path(vfr_lib.__file__).parent), *args], capture_output=True, text=True, timeout=10)
-    try: ours = git("ls-files", "--error-unmatch", "__init__.py").returncode == 0   # not just any repository around an environment
-    except (OSError, subprocess.SubprocessError): ours = False
-    commit = git("describe", "--always", "--dirty", "--exclude=*").stdout.strip() if ours else None
-    return dict(vfr_lib=vfr_lib.__version__, commit=commit, torch=torch.__version__.split("+")[0], date=date.today().isoformat())
+# %% ../../nbs/train/78_evaluation.ipynb #cdd8f23e
+def _report(data: CaptionedImages, encoder: "Encoder", gallery: int,
+            t2i: tuple, # (ranks, picture of each)
+            i2t: tuple,
+            **more: object) -> RetrievalReport:
+    unique = len({hashlib.sha1(it.path.read_bytes()).digest() for it in data.items})
+    guess = {f"R@{k}": chance(gallery, k) for k in (1, 5, 10)}
+    return RetrievalReport(data.name, data.split, gallery, len(t2i[0]), encoder.name, _scores(*t2i), _scores(*i2t),
+                           unique=unique, chance=guess, source=data.source, weights=weights_digest(encoder),
+                           measured=measured(), **more)
 
 # %% ../../nbs/train/78_evaluation.ipynb #78c62861
-def encode_videos(encoder, # an `Encoder`
-                  data, # a `CaptionedImages` of kind `videos`
-                  frames=12, # per video
-                  progress=False):
+def encode_videos(encoder: "Encoder",
+                  data: CaptionedImages, # of kind `videos`
+                  frames: int = 12, # per video
+                  progress: bool = False, # show a bar
+                 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     "Vectors of a split: videos (n, dim), captions (m, dim), and the video of each caption (m,)."
     texts, owner = data.captions
     vectors = []
@@ -84,55 +110,65 @@ def encode_videos(encoder, # an `Encoder`
     return np.stack(vectors), encoder.encode_texts(texts), np.array(owner)
 
 # %% ../../nbs/train/78_evaluation.ipynb #bd1171ad
-def evaluate(data, # a `CaptionedImages` split
-             encoder="embedded", # a name for `load_encoder`, or an encoder
-             batch_size=32, # pictures held at a time
-             progress=False, # show a progress bar
-             train=None, # the training split: what `data` shares with it is counted
-             frames=12): # per video, for data of videos
-    "Retrieval in both directions over the full gallery of `data`, a `RetrievalReport`."
+def evaluate(data: CaptionedImages, # a split
+             encoder: "str | Encoder" = "embedded", # a name for `load_encoder`, or an encoder
+             batch_size: int = 32, # pictures held at a time
+             progress: bool = False, # show a progress bar
+             train: CaptionedImages | None = None, # the training split: what `data` has in common with it is counted
+             frames: int = 12, # per video, for data of videos
+            ) -> RetrievalReport:
+    "Retrieval in both directions over the full gallery of `data`; VfrError where it is empty or a file cannot be read."
     if not len(data): raise VfrError(f"{data!r} holds nothing to measure")
-    encoder, videos = load_encoder(encoder), data.kind == "videos"
-    overlap = shared_with(train, data) if train is not None and data.published else None   # before the long part, for what it may find
-    images, sentences, owner = encode_videos(encoder, data, frames, progress) if videos else encode_pairs(encoder, data, batch_size, progress)
+    encoder, videos, n = load_encoder(encoder), data.kind == "videos", len(data)
+    overlap = shared_with(train, data) if train is not None and data.published else None   # before the long part
+    images, sentences, owner = (encode_videos(encoder, data, frames, progress) if videos
+                                else encode_pairs(encoder, data, batch_size, progress))
     t2i = ranks(sentences, images, owner)
-    i2t = np.concatenate([ranks(images[i:i + 512], sentences, owner == np.arange(i, min(i + 512, len(data)))[:, None]) for i in range(0, len(data), 512)])
-    protocol = RetrievalReport.protocol + (f"; a video is the mean of {frames} frame vectors" if videos else "")
-    if hasattr(encoder, "engine"): protocol += f"; pictures as `find` sees them: once each, by {encoder.engine}"
-    if not data.published: protocol += f"; not the published split ({data.source}), so the encoder may have learned from these {data.kind}"
-    unique = _unique(data)
-    return RetrievalReport(data.name, data.split, len(data), len(sentences), encoder.name, _scores(t2i, owner), _scores(i2t, np.arange(len(data))), protocol,
-                           unique, overlap, {f"R@{k}": chance(len(data), k) for k in (1, 5, 10)}, gallery_curve(t2i, len(data)), data.source, weights_digest(encoder), measured())
+    parts = [np.arange(i, min(i + 512, n)) for i in range(0, n, 512)]
+    i2t = np.concatenate([ranks(images[p], sentences, owner == p[:, None]) for p in parts])
+    return _report(data, encoder, n, (t2i, owner), (i2t, np.arange(n)), protocol=_protocol(data, encoder, frames),
+                   overlap=overlap, curve=gallery_curve(t2i, n))
 
-def _unique(data): return len({hashlib.sha1(it.path.read_bytes()).digest() for it in data.items})
+# %% ../../nbs/train/78_evaluation.ipynb #a6d81553
+def _protocol(data: CaptionedImages, encoder: "Encoder", frames: int) -> str:
+    out = RetrievalReport.protocol
+    if data.kind == "videos": out += f"; a video is the mean of {frames} frame vectors"
+    if hasattr(encoder, "engine"): out += f"; pictures as `find` sees them: once each, by {encoder.engine}"
+    if data.published: return out
+    return f"{out}; not the published split ({data.source}), so the encoder may have learned from these {data.kind}"
 
-def shared_with(train, data):
-    "How many files of `data` are in `train` under the same name or with the same bytes, and how many are near-duplicates."
+# %% ../../nbs/train/78_evaluation.ipynb #bb667ad1
+def shared_with(train: CaptionedImages, data: CaptionedImages) -> dict:
+    "How many files of `data` are in `train` under the same name or with the same bytes, and how many nearly."
     same = {it.path.name for it in train.items} & {it.path.name for it in data.items}
     if data.kind == "videos": return dict(train=repr(train), same=len(same), near=None)
-    pairs = duplicates(train, data)
-    return dict(train=repr(train), same=len(same | {b.name for _, b, how in pairs if how == "same bytes"}), near=len({b.name for _, b, how in pairs if how != "same bytes"}))
+    found = duplicates(train, data)
+    copies, near = ({b.name for _, b, how in found if (how == "same bytes") == yes} for yes in (True, False))
+    return dict(train=repr(train), same=len(same | copies), near=len(near))
 
 # %% ../../nbs/train/78_evaluation.ipynb #d9cb8cf6
-def in_batch_report(data, # a `CaptionedImages` split
-                    encoder="embedded", # a name for `load_encoder`, or an encoder
-                    batch=64, # (picture, caption) pairs in a batch, the whole gallery of each caption
-                    pictures=None, # so many of them, drawn at random; None takes all
-                    seed=0, progress=False):
-    "Retrieval among the pairs of a shuffled batch, as a `RetrievalReport` that says so; never compare it with a full gallery."
+def in_batch_report(data: CaptionedImages, # a split
+                    encoder: "str | Encoder" = "embedded", # a name for `load_encoder`, or an encoder
+                    batch: int = 64, # (picture, caption) pairs in a batch, the whole gallery of each caption
+                    pictures: int | None = None, # so many of them, drawn at random; None takes all
+                    seed: int = 0,
+                    progress: bool = False, # show a bar
+                   ) -> RetrievalReport:
+    "Retrieval among the pairs of a shuffled batch, in a report that says so; never compare it with a full gallery."
     if pictures and pictures < len(data):
         drawn = np.random.default_rng(seed).choice(len(data), pictures, replace=False)
         data = replace(data, items=[data[i] for i in drawn])
-    if len(data.captions[0]) < batch: raise VfrError(f"{data!r} has fewer than {batch} captions: no batch of {batch} can be formed")
+    if len(data.captions[0]) < batch:
+        raise VfrError(f"{data!r} has fewer than {batch} captions: no batch of {batch} can be formed")
     encoder = load_encoder(encoder)
     images, sentences, owner = encode_pairs(encoder, data, progress=progress)
     order = np.random.default_rng(seed).permutation(len(owner))
     t2i, i2t, groups = [], [], []
     for i in range(0, len(order) - batch + 1, batch):
         pick = order[i:i + batch]
-        same = owner[pick][:, None] == owner[pick]   # a picture may be there twice, with two captions
-        t2i.append(ranks(sentences[pick], images[owner[pick]], same)); i2t.append(ranks(images[owner[pick]], sentences[pick], same)); groups.append(owner[pick])
-    groups = np.concatenate(groups)
-    return RetrievalReport(data.name, data.split, batch, len(groups), encoder.name, _scores(np.concatenate(t2i), groups), _scores(np.concatenate(i2t), groups),
-                           f"in-batch, N={batch}, {len(data)} {data.split} pictures: not comparable with a full gallery", _unique(data), None,
-                           {f"R@{k}": chance(batch, k) for k in (1, 5, 10)}, [], data.source, weights_digest(encoder), measured())
+        v, t, own = images[owner[pick]], sentences[pick], owner[pick]
+        same = own[:, None] == own   # a picture may be there twice, with two captions
+        t2i.append(ranks(t, v, same)); i2t.append(ranks(v, t, same)); groups.append(own)
+    t2i, i2t, groups = (np.concatenate(x) for x in (t2i, i2t, groups))
+    protocol = f"in-batch, N={batch}, {len(data)} {data.split} pictures: not comparable with a full gallery"
+    return _report(data, encoder, batch, (t2i, groups), (i2t, groups), protocol=protocol)

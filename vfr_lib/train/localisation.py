@@ -16,21 +16,26 @@ from tqdm.auto import tqdm
 
 from ..core import VfrError, renamed
 from ..encoders.base import open_image
+from ..encoders.base import weights_digest
 from ..encoders.inference import load_for_inference
 from ..media.synthetic import make_clip
 from ..search.calibration import ReferenceSet, reference_set_of
-from ..search.embedding import embed_frames
-from ..search.moments import curve_of, find_moments, moments_of, shot_cuts
+from ..search.embedding import FrameVectors, embed_frames
+from ..search.moments import Curve, curve_of, find_moments, moments_of, shot_cuts
 from ..search.query import teaching_scores
-from .evaluation import measured, weights_digest
+from .datasets import CaptionedImages
+from .evaluation import measured
 
 # %% ../../nbs/train/79_localisation.ipynb #44fa7ed3
-def photo_clip(path, # file to write
-               items, # `CaptionedImage`s, one scene each
-               seconds, # how long each scene lasts, floats
-               size=(320, 240), # (width, height) of the video in pixels
-               fps=10):
-    "Write an H.264 clip of photographs under a slow camera; returns the times of the scenes' first and last frames, float array (n, 2)."
+def photo_clip(path: str | Path, # file to write
+               items: list, # `CaptionedImage`s, one scene each
+               seconds: list[float] | np.ndarray, # how long each scene lasts
+               size: tuple = (320, 240), # (width, height) of the video in pixels
+               fps: int = 10,
+              ) -> np.ndarray:
+    """Write an H.264 clip of photographs under a slow camera.
+
+    Returns the times of the scenes' first and last frames in seconds, float (n, 2)."""
     frames = [round(s * fps) for s in seconds]
     scenes = [(open_image(it.path).resize(size), n / fps) for it, n in zip(items, frames)]
     make_clip(path, scenes, fps, size)
@@ -38,37 +43,48 @@ def photo_clip(path, # file to write
     return np.stack([ends - frames, ends - 1], 1) / fps
 
 # %% ../../nbs/train/79_localisation.ipynb #b71b11d4
-def seconds_off(times, # float array (n,) or (n, k): answers in seconds
-                scenes): # float array (n, 2): the times of the true scene's first and last frames
+def seconds_off(times: np.ndarray, # float (n,) or (n, k): answers in seconds
+                scenes: np.ndarray, # float (n, 2): the times of the true scene's first and last frames
+               ) -> np.ndarray:
     "Distance from each answer to its scene in seconds, 0 inside; an array like `times`."
     times, scenes = np.asarray(times, float), np.asarray(scenes, float)
     start, end = (scenes[:, i].reshape(-1, *[1] * (times.ndim - 1)) for i in (0, 1))
     return np.maximum(0, np.maximum(start - times, times - end))
 
-def localisation_scores(off, # float array (n, k): seconds off of the k answers to each query, best answer first, NaN where there is none
-                        tolerances=(0, 1, 2)): # seconds
-    "Hit@1 and Hit@5 in percent at each tolerance, and the median and 90th percentile of the seconds that the first answer is off."
+# %% ../../nbs/train/79_localisation.ipynb #3a52623f
+def localisation_scores(off: np.ndarray, # float (n, k): seconds off, best answer first, NaN where there is none
+                        tolerances: tuple = (0, 1, 2), # seconds
+                       ) -> dict:
+    "Hit@1 and Hit@5 in percent at each tolerance; median and 90th percentile of the seconds of first answers."
     off = np.where(np.isnan(off), np.inf, off)
-    hits = {f"Hit@{k}": {f"{t:g} s": round(100 * float((off[:, :k].min(1) <= t).mean()), 2) for t in tolerances} for k in (1, 5)}
-    return {**hits, "median_seconds": round(float(np.median(off[:, 0])), 2), "p90_seconds": round(float(np.quantile(off[:, 0], 0.9)), 2)}
+    hit = lambda k, t: round(100 * float((off[:, :k].min(1) <= t).mean()), 2)
+    return {**{f"Hit@{k}": {f"{t:g} s": hit(k, t) for t in tolerances} for k in (1, 5)},
+            "median_seconds": round(float(np.median(off[:, 0])), 2),
+            "p90_seconds": round(float(np.quantile(off[:, 0], 0.9)), 2)}
 
 # %% ../../nbs/train/79_localisation.ipynb #df79aaca
-def overlap(spans, # float array (n, 2): answers, start and end in seconds
-            truth): # float array (n, 2)
+def overlap(spans: np.ndarray, # float (n, 2): answers, start and end in seconds
+            truth: np.ndarray, # float (n, 2)
+           ) -> np.ndarray:
     "Temporal intersection over union of each answer with its truth, float (n,)."
     (a, b), (c, d) = np.asarray(spans, float).T, np.asarray(truth, float).T
     return np.maximum(0, np.minimum(b, d) - np.maximum(a, c)) / (np.maximum(b, d) - np.minimum(a, c))
 
-def span_scores(spans, truth):
+def span_scores(spans: np.ndarray, truth: np.ndarray) -> dict: # as `overlap` takes them
     "R1@0.5 and R1@0.7: percent of first answers that overlap their truth by at least so much."
     return {f"R1@{t}": round(100 * float((overlap(spans, truth) >= t).mean()), 2) for t in (0.5, 0.7)}
 
 # %% ../../nbs/train/79_localisation.ipynb #e6a530ed
-def presence_scores(p, score, # float arrays (n,): p-value and cosine of each query's best moment
-                    kind, # array (n,): `present`, `absent`, or `unsure`: another clip's caption that may be true of this one
-                    clip, # int array (n,): which clip was asked
-                    levels=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5), seed=0):
-    "For each level: percent of absent queries that were accepted, with a 95 % interval (bootstrap over clips), the same with the unsure ones, and percent of present ones, also by a flat cutoff on the cosine that accepts as many absent ones."
+def presence_scores(p: np.ndarray, # float (n,), p-value of each query's best moment
+                    score: np.ndarray, # float (n,), its cosine
+                    kind: np.ndarray, # (n,): `present`, `absent`, or `unsure` (perhaps true of this clip, too)
+                    clip: np.ndarray, # int (n,), which clip was asked
+                    levels: tuple = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+                    seed: int = 0) -> list[dict]:
+    """For each level: percent of `absent` queries that were accepted, with a 95 % `interval` (bootstrap over clips).
+
+    Beside it the same with the unsure ones, the percent of `present` ones, and of those accepted by a flat cutoff on
+    the cosine that accepts as many absent ones (`present_flat`)."""
     p, score, kind, clip = map(np.asarray, (p, score, kind, clip))
     rng, rows, absent, present = np.random.default_rng(seed), [], kind == "absent", kind == "present"
     percent = lambda which: round(100 * float(np.mean(which)), 2) if len(which) else None
@@ -77,15 +93,18 @@ def presence_scores(p, score, # float arrays (n,): p-value and cosine of each qu
     for level in levels:
         rates = counts(absent & (p <= level))[drawn].sum(1) / np.maximum(1, counts(absent)[drawn].sum(1))
         cutoff = np.quantile(score[absent], 1 - (p[absent] <= level).mean()) if absent.any() else np.inf
-        rows.append(dict(level=level, absent=percent(p[absent] <= level), interval=[round(100 * float(v), 2) for v in np.quantile(rates, (0.025, 0.975))],
-                         absent_or_unsure=percent(p[~present] <= level), present=percent(p[present] <= level), present_flat=percent(score[present] > cutoff)))
+        rows.append(dict(level=level, absent=percent(p[absent] <= level),
+                         interval=[round(100 * float(v), 2) for v in np.quantile(rates, (0.025, 0.975))],
+                         absent_or_unsure=percent(p[~present] <= level),
+                         present=percent(p[present] <= level), present_flat=percent(score[present] > cutoff)))
     return rows
 
 # %% ../../nbs/train/79_localisation.ipynb #7b8daba6
 @dataclass
 class LocalisationReport:
     "How well sentences find their scene inside long clips, with the protocol."
-    dataset: str; split: str
+    dataset: str
+    split: str
     clips: int         # videos
     scenes: int        # in each clip, at most
     queries: int       # sentences, one per scene
@@ -100,30 +119,38 @@ class LocalisationReport:
     measured: dict = field(default_factory=dict, repr=False)
     cosine: dict = None   # `localisation_scores` where frames are ranked by the cosine alone
     spans: dict = None    # `span_scores` of: the pipeline, edges at sampled frames, three seconds around the best frame
-    presence: list = None # `presence_scores`, or None where the encoder has no background
-    teaching: dict = None # percent: the first answer right, before and after the first three were marked by the truth; and where all three were wrong, the first unmarked one
+    presence: list = None # `presence_scores`, or None where the encoder has no reference set
+    teaching: dict = None # percent (before, after) three marks, see `teaching_scores`
 
-    def to_json(self): return json.dumps(asdict(self))
+    def to_json(self) -> str: return json.dumps(asdict(self))
 
     def _repr_markdown_(self):
-        named = [(self.encoder, self.found), *([("by cosine alone", self.cosine)] if self.cosine else []), ("chance", self.chance), ("centre", self.centre)]
-        rows = "\n".join(f"| {name} | " + " | ".join(f"{s[h][t]:.1f}" for h in ("Hit@1", "Hit@5") for t in s["Hit@1"]) + f" | {s['median_seconds']:.1f} | {s['p90_seconds']:.1f} |" for name, s in named)
-        heads = [f"{h}, {t} off" for h in ("Hit@1", "Hit@5") for t in self.found["Hit@1"]]
-        return (f"**Moments inside videos, {self.dataset} {self.split}**: {self.clips} clips, {self.seconds / 60:.0f} minutes, {self.queries} queries; {self.protocol}\n\n"
-                f"| | {' | '.join(heads)} | median s off | 90 % within s |\n|---|{'---|' * (len(heads) + 2)}\n{rows}{self._spans()}{self._presence()}{self._teaching()}")
+        about = (f"**Moments inside videos, {self.dataset} {self.split}**: {self.clips} clips, "
+                 f"{self.seconds / 60:.0f} minutes, {self.queries} queries; {self.protocol}")
+        return "\n\n".join([about, *_tables(self)])
 
-    def _spans(self):
-        if not self.spans: return ""
-        return "\n\n| span of the first answer | R1@0.5 | R1@0.7 |\n|---|---|---|\n" + "\n".join(f"| {n} | {s['R1@0.5']:.1f} | {s['R1@0.7']:.1f} |" for n, s in self.spans.items())
+# %% ../../nbs/train/79_localisation.ipynb #cb777745
+def _tables(r: LocalisationReport) -> list[str]:
+    "Markdown tables of all that was measured."
+    named = {r.encoder: r.found, "by cosine alone": r.cosine, "chance": r.chance, "centre": r.centre}
+    hits = [(h, t) for h in ("Hit@1", "Hit@5") for t in r.found["Hit@1"]]
+    row = lambda s: [f"{v:.1f}" for v in (*(s[h][t] for h, t in hits), s["median_seconds"], s["p90_seconds"])]
+    out = [_table(["", *(f"{h}, {t} off" for h, t in hits), "median s off", "90 % within s"],
+                  [[name, *row(s)] for name, s in named.items() if s])]
+    if r.spans: out.append(_table(["span of the first answer", "R1@0.5", "R1@0.7"],
+                                  [[n, f"{s['R1@0.5']:.1f}", f"{s['R1@0.7']:.1f}"] for n, s in r.spans.items()]))
+    if r.presence: out.append(_table(
+        ["level", "absent, accepted % (95 %)", "with those that may be true", "present, accepted %",
+         "by a flat cutoff as strict"],
+        [[p["level"], "{absent} ({interval[0]} to {interval[1]})".format(**p), p["absent_or_unsure"], p["present"],
+          p["present_flat"]] for p in r.presence]))
+    if r.teaching: out.append(_table(["first three answers marked as positives or negatives", "before", "after"],
+                                     [[n, f"{b:.1f}", f"{a:.1f}"] for n, (b, a) in r.teaching.items()]))
+    return out
 
-    def _teaching(self):
-        if not self.teaching: return ""
-        return "\n\n| first three answers marked right or wrong | before | after |\n|---|---|---|\n" + "\n".join(f"| {n} | {b:.1f} | {a:.1f} |" for n, (b, a) in self.teaching.items())
-
-    def _presence(self):
-        if not self.presence: return ""
-        rows = "\n".join("| {level} | {absent} ({interval[0]} to {interval[1]}) | {absent_or_unsure} | {present} | {present_flat} |".format(**r) for r in self.presence)
-        return "\n\n| level | absent, accepted % (95 %) | with those that may be true | present, accepted % | by a flat cutoff as strict |\n|---|---|---|---|---|\n" + rows
+def _table(heads: list, rows: list) -> str:
+    line = lambda cells: "|" + "|".join(f" {c} " if c != "" else " " for c in cells) + "|"
+    return "\n".join([line(heads), "|" + "---|" * len(heads), *map(line, rows)])
 
 # %% ../../nbs/train/79_localisation.ipynb #6101b3c3
 @dataclass
@@ -139,37 +166,59 @@ class _Asked:
     taught: dict          # `teaching_scores`
     end: float            # of the clip
 
-def _five(times, curve, cuts):
-    best = [float(times[b]) for *_, b in find_moments(curve, 5, cuts)]
-    return best + [np.nan] * (5 - len(best))
-
-def _ask(items, queries, foreign, pictures, seconds, encoder, every):
-    "Build a clip, and put its own and foreign queries to it through the same steps as `find`; `pictures`: vectors of the photographs that the foreign ones describe."
-    wanted, reference_set = encoder.encode_texts([*queries, *foreign]), reference_set_of(encoder)
+# %% ../../nbs/train/79_localisation.ipynb #00ce0118
+def _ask(items: list, # `CaptionedImage`s, its scenes
+         queries: list[str], # one for each
+         foreign: list[str], # captions of other clips' scenes
+         pictures: np.ndarray, # (m, dim), vectors of the photographs that these describe
+         seconds: np.ndarray, # how long each scene lasts
+         encoder: "Encoder",
+         every: float) -> _Asked:
+    "Build a clip, and put its own and foreign queries to it."
+    wanted, reference_set, n = encoder.encode_texts([*queries, *foreign]), reference_set_of(encoder), len(queries)
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         truth = photo_clip(clip, items, seconds)
         frames = embed_frames(clip, encoder, every, cache=False)
         curves = [curve_of(frames, w, reference_set) for w in wanted]
-        if frames.blank.all(): raise VfrError("these pictures show nothing, each is of a single colour: measure on photographs")
-        first = [{exact: moments_of(frames, c, "", clip, 1, exact=exact)[0] for exact in (True, False)} for c in curves[:len(queries)]]
-    cuts, n = shot_cuts(frames.vectors), len(queries)
+        if frames.blank.all():
+            raise VfrError("these pictures show nothing, each is of a single colour: measure on photographs")
+        spans = _first_spans(clip, frames, curves[:n])
     like = (pictures @ frames.vectors.T).max(1) >= ReferenceSet.like if len(foreign) else []
-    spans = {"edges at the cuts": [(m[True].start, m[True].end) for m in first], "edges at sampled frames": [(m[False].start, m[False].end) for m in first],
-             "three seconds around the best frame": [(m[True].time - 1.5, m[True].time + 1.5) for m in first]}
-    best = [int(np.argmax(c.calibrated_scores)) for c in curves]
-    return _Asked(np.array([_five(frames.times, c.calibrated_scores, cuts) for c in curves[:n]]), np.array([_five(frames.times, c.scores, cuts) for c in curves[:n]]), truth, spans,
-                  np.array([np.nan if c.p is None else c.p[b] for c, b in zip(curves, best)]), np.array([c.scores.max() for c in curves]),
-                  ["present"] * n + ["unsure" if l else "absent" for l in like], teaching_scores(frames, wanted[:n], truth, reference_set), frames.end)
+    p = [np.nan if c.p is None else c.p[int(np.argmax(c.calibrated_scores))] for c in curves]
+    return _Asked(_best_times(frames, [c.calibrated_scores for c in curves[:n]]),
+                  _best_times(frames, [c.scores for c in curves[:n]]), truth, spans,
+                  np.array(p), np.array([c.scores.max() for c in curves]),
+                  ["present"] * n + ["unsure" if l else "absent" for l in like],
+                  teaching_scores(frames, wanted[:n], truth, reference_set), frames.end)
+
+# %% ../../nbs/train/79_localisation.ipynb #05e3ca8e
+def _best_times(frames: FrameVectors, curves: list) -> np.ndarray:
+    "Seconds of the five best answers by each curve, (n, 5); NaN where there are fewer."
+    cuts, out = shot_cuts(frames.vectors), np.full((len(curves), 5), np.nan)
+    for row, curve in zip(out, curves):
+        best = [frames.times[b] for *_, b in find_moments(curve, 5, cuts)]
+        row[:len(best)] = best
+    return out
+
+def _first_spans(clip: Path, frames: FrameVectors, curves: list[Curve]) -> dict:
+    "The first answers' start and end, by three ways to find them: {name: [(start, end)]}."
+    first = lambda exact: [moments_of(frames, c, "", clip, 1, exact=exact)[0] for c in curves]
+    at_cuts = first(True)
+    return {"edges at the cuts": [(m.start, m.end) for m in at_cuts],
+            "edges at sampled frames": [(m.start, m.end) for m in first(False)],
+            "three seconds around the best frame": [(m.time - 1.5, m.time + 1.5) for m in at_cuts]}
 
 # %% ../../nbs/train/79_localisation.ipynb #90748860
-def evaluate_localisation(data, # a `CaptionedImages` split of pictures
-                          encoder="embedded", # a name for `load_for_inference`, or an encoder: what `find` would take
-                          scenes=50, # per clip
-                          every=1.0, # seconds between the frames that are looked at
-                          seed=0, progress=False,
-                          absent=100): # queries from other clips that each clip is asked, at most
-    "Build clips from the split's pictures, ask for one caption of each, and measure the answers: a `LocalisationReport`."
+def evaluate_localisation(data: CaptionedImages, # a split of pictures
+                          encoder: "str | Encoder" = "embedded", # a name for `load_for_inference`, or an encoder
+                          scenes: int = 50, # per clip
+                          every: float = 1.0, # seconds between the frames that are looked at
+                          seed: int = 0,
+                          progress: bool = False, # show a bar
+                          absent: int = 100, # queries from other clips that each clip is asked, at most
+                         ) -> LocalisationReport:
+    "Build clips from the split's pictures, ask for one caption of each, and measure; VfrError where there are too few."
     if len(data) < 2: raise VfrError(f"{data!r} is too small to measure on")
     if scenes < 2: raise VfrError(f"a clip of {scenes} scene leaves nothing to tell apart: use 2 or more")
     encoder, rng = load_for_inference(encoder), np.random.default_rng(seed)
@@ -179,25 +228,45 @@ def evaluate_localisation(data, # a `CaptionedImages` split of pictures
     for part in tqdm(parts, disable=not progress, desc="clips"):
         others = rng.permutation(sorted(set(query) - set(part.tolist())))[:absent].tolist()
         pictures = encoder.encode_images([open_image(data[i].path) for i in others])
-        a = _ask([data[i] for i in part], [query[i] for i in part.tolist()], [query[i] for i in others], pictures, rng.uniform(2, 4, len(part)), encoder, every)
+        a = _ask([data[i] for i in part], [query[i] for i in part.tolist()], [query[i] for i in others], pictures,
+                 rng.uniform(2, 4, len(part)), encoder, every)
         off["chance"].append(seconds_off(rng.uniform(0, a.end, a.answers.shape), a.truth))
         off["centre"].append(seconds_off(np.full(a.answers.shape, a.end / 2), a.truth))
         asked.append(a)
     off |= {name: [seconds_off(getattr(a, name), a.truth) for a in asked] for name in ("answers", "cosine")}
     scores = {name: localisation_scores(np.concatenate(o)) for name, o in off.items()}
-    scenes_of = np.concatenate([a.truth + [0, 0.1] for a in asked])   # a scene lasts until its last frame ends, at 10 a second
-    spans = {name: span_scores(np.concatenate([a.spans[name] for a in asked]), scenes_of) for name in asked[0].spans}
-    p, score = (np.concatenate([getattr(a, n) for a in asked]) for n in ("p", "score"))
     known = reference_set_of(encoder) is not None and len(parts) > 1
-    presence = presence_scores(p, score, sum((a.kind for a in asked), []), np.repeat(np.arange(len(asked)), [len(a.kind) for a in asked])) if known else None
+    return LocalisationReport(
+        data.name, data.split, len(parts), len(parts[0]), len(data), round(sum(a.end for a in asked), 1), encoder.name,
+        scores["answers"], scores["chance"], scores["centre"], _protocol(asked[0], every, seed, encoder), data.source,
+        weights_digest(encoder), measured(), scores["cosine"], _all_spans(asked),
+        _all_presence(asked) if known else None, _all_taught(asked))
+
+# %% ../../nbs/train/79_localisation.ipynb #44460f1d
+def _protocol(first: _Asked, every: float, seed: int, encoder: "Encoder") -> str:
+    n = len(first.truth)
+    return (f"scenes of 2 to 4 s, {n} a clip, stretched to fill the frame, slow camera, 320x240 H.264 at 10 frames "
+            f"per second, one frame per {every:g} s looked at, one random caption per scene, "
+            f"{len(first.kind) - n} captions of other clips' scenes as absent queries, seed {seed}; "
+            f"encoder as `find` serves it: {getattr(encoder, 'engine', 'torch')}")
+
+def _all_spans(asked: list[_Asked]) -> dict:
+    scenes = np.concatenate([a.truth + [0, 0.1] for a in asked])   # until their last frames end, at 10 a second
+    return {name: span_scores(np.concatenate([a.spans[name] for a in asked]), scenes) for name in asked[0].spans}
+
+def _all_presence(asked: list[_Asked]) -> list[dict]:
+    p, score, kind = (np.concatenate([getattr(a, n) for a in asked]) for n in ("p", "score", "kind"))
+    return presence_scores(p, score, kind, np.repeat(np.arange(len(asked)), [len(a.kind) for a in asked]))
+
+# %% ../../nbs/train/79_localisation.ipynb #12c745f2
+def _all_taught(asked: list[_Asked]) -> dict:
+    "Percent before and after three marks: of all queries, and of those whose three answers were all negatives."
     taught = {k: np.concatenate([a.taught[k] for a in asked]) for k in asked[0].taught}
-    percent = lambda k, which=slice(None): round(100 * float(np.mean(taught[k][which])), 2) if len(taught[k][which]) else 0.0
-    teaching = {"first answer right": (percent("before"), percent("after")),
-                f"all three wrong ({int(taught['wrong'].sum())} queries): first unmarked answer right": (percent("next_before", taught["wrong"]), percent("next_after", taught["wrong"]))}
-    protocol = (f"scenes of 2 to 4 s, {len(parts[0])} a clip, stretched to fill the frame, slow camera, 320x240 H.264 at 10 frames per second, one frame per {every:g} s looked at, one random caption per scene, "
-                f"{len(asked[0].kind) - len(parts[0])} captions of other clips' scenes as absent queries, seed {seed}; encoder as `find` serves it: {getattr(encoder, 'engine', 'torch')}")
-    return LocalisationReport(data.name, data.split, len(parts), len(parts[0]), len(data), round(sum(a.end for a in asked), 1), encoder.name, scores["answers"], scores["chance"], scores["centre"],
-                              protocol, data.source, weights_digest(encoder), measured(), scores["cosine"], spans, presence, teaching)
+    wrong = taught["wrong"]
+    percent = lambda hits: round(100 * float(np.mean(hits)), 2) if len(hits) else 0.0
+    return {"first answer right": (percent(taught["before"]), percent(taught["after"])),
+            f"all three wrong ({int(wrong.sum())} queries): first unmarked answer right":
+                (percent(taught["next_before"][wrong]), percent(taught["next_after"][wrong]))}
 
 # %% ../../nbs/train/79_localisation.ipynb #5a884c6d
-__getattr__ = renamed(dict(locate="evaluate_localisation"), globals())   # what they were called before
+__getattr__ = renamed(dict(locate="evaluate_localisation"), globals())   # what it was called before

@@ -24,8 +24,11 @@ from tqdm.auto import tqdm
 from ..cache import cache_folder, remove_inside
 from ..core import VfrError, renamed, warn, write_whole
 from ..encoders.base import open_image
-from ..encoders.dual import DualEncoder, EncoderConfig, activation_ranges, as_input, encode_pairs, gains_by_bf16
-from ..encoders.dual import save_encoder, to_pixels
+from ..encoders.base import encode_pairs
+from ..encoders.checks import EncoderConfig
+from ..encoders.dual import DualEncoder, activation_ranges, as_input, gains_by_bf16
+from ..encoders.dual import to_pixels
+from ..encoders.load import save_encoder
 from .checkpoint import TrainingLog, TrainState, clear_unfinished, hide_bar, plot_history
 from .checkpoint import save_epoch, write_history
 from .config import TrainConfig, read_settings
@@ -43,7 +46,7 @@ def frozen_features(model: DualEncoder,
                     keep: bool = True, # in the cache folder
                     group: ProcessGroup = ProcessGroup(), # who shares the work
                    ) -> tuple | None:
-    """Backbone outputs: pictures (views, n, 2048), captions (m, dim) and the picture of each caption (m,), as CPU tensors.
+    """Backbone outputs: pictures (views, n, 2048), captions (m, dim), the picture of each caption (m,): CPU tensors.
 
     None comes back in all but the first process."""
     bf16 = gains_by_bf16(model.device) if bf16 is None else bf16
@@ -57,6 +60,7 @@ def frozen_features(model: DualEncoder,
         except VfrError as e: warn(f"{e}; the features are computed again next time")
     return out if group.is_main else None
 
+# %% ../../nbs/train/77_loop.ipynb #ae1f443f
 def _read_features(place: Path) -> tuple | None:
     from safetensors.torch import load_file
     if not place.is_file(): return None
@@ -96,6 +100,7 @@ def _sharded_outputs(model: DualEncoder, data: CaptionedImages, bf16: bool, batc
     images = group.gather(images.transpose(0, 1), pictures).transpose(0, 1)
     return images, group.gather(sentences, captions), torch.tensor(data.captions[1])
 
+# %% ../../nbs/train/77_loop.ipynb #59ca2944
 @torch.inference_mode()
 def _backbone_outputs(model: DualEncoder, data: CaptionedImages, bf16: bool, batch_size: int,
                       progress: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -133,8 +138,8 @@ def fit_heads(model: DualEncoder, # its heads and its temperature are trained in
     for epoch in range(epochs):
         model.image_head.train(); model.text_head.train()
         losses, started = [], time.time()
-        for seen, said in _feature_batches(*features, batch):
-            v, t = model.image_head(F.dropout(seen, config.feature_dropout)), model.text_head(said)
+        for v, t in _feature_batches(*features, batch):
+            v, t = model.image_head(F.dropout(v, config.feature_dropout)), model.text_head(t)
             loss = batch_loss(v, [t], temperature_of(model, config), config)
             opt.zero_grad(); loss.backward(); opt.step(); rates.step()
             losses.append(loss.item())
@@ -147,6 +152,7 @@ def fit_heads(model: DualEncoder, # its heads and its temperature are trained in
         if log: log(history[-1])
     return history
 
+# %% ../../nbs/train/77_loop.ipynb #4627ab8e
 def _feature_batches(images: torch.Tensor, # (views, n, d)
                      sentences: torch.Tensor, # (m, d)
                      owner: torch.Tensor, # (m,) in ascending order
@@ -174,6 +180,7 @@ def dev_score(images: np.ndarray, # (n, d), as `encode_pairs` gives them
     losses = [batch_loss(v, [t], float(temperature), config).item() for v, t in pairs]
     return dict(dev_loss=float(np.mean(losses)), dev=summary(ranks(sentences, images, owner)))
 
+# %% ../../nbs/train/77_loop.ipynb #dcf2c397
 @torch.inference_mode()
 def _head_score(model: DualEncoder, features: tuple, config: TrainConfig) -> dict:
     model.eval()
@@ -192,6 +199,7 @@ def seed_from(*numbers: object): # and words
     "Seed torch's chance, the same on every machine."
     torch.manual_seed(int.from_bytes(hashlib.sha1(repr(numbers).encode()).digest()[:7], "big"))
 
+# %% ../../nbs/train/77_loop.ipynb #ad503002
 class TrainingPictures(torch.utils.data.Dataset):
     """Augmented pictures with some of their captions: (uint8 tensor (3, crop, crop), list of strings).
 
@@ -347,6 +355,7 @@ def _collate(rows: list) -> "tuple | VfrError":
     bad = [r for r in rows if isinstance(r, VfrError)]
     return bad[0] if bad else (torch.stack([r[0] for r in rows]), [r[1] for r in rows])
 
+# %% ../../nbs/train/77_loop.ipynb #cb41caae
 def _dev_vectors(model: DualEncoder, dev: CaptionedImages, config: TrainConfig, group: ProcessGroup) -> tuple:
     "`encode_pairs` of a split, of which each process encodes its shard."
     own, pictures, captions = _shard(dev, group)
@@ -355,6 +364,7 @@ def _dev_vectors(model: DualEncoder, dev: CaptionedImages, config: TrainConfig, 
     every = [group.gather(torch.from_numpy(v), n).numpy() for v, n in ((images, pictures), (sentences, captions))]
     return *every, np.array(dev.captions[1])
 
+# %% ../../nbs/train/77_loop.ipynb #b60c3963
 def _diverged(loss: torch.Tensor, norm: torch.Tensor, run: TrainState, epoch: int, out: Path | None) -> VfrError:
     "The error that stops a run before it spoils the weights, and names those that are still good."
     good = "No epoch was finished"
@@ -418,6 +428,7 @@ def _fit_heads_first(model: DualEncoder, train: CaptionedImages, dev: CaptionedI
 def _heads(model: DualEncoder) -> list:
     return [model.image_head.state_dict(), model.text_head.state_dict(), model.log_temperature.data]
 
+# %% ../../nbs/train/77_loop.ipynb #e1d61dfe
 def _save_heads(model: DualEncoder, heads: list, folder: Path):
     "Save a copy of the model with other heads."
     other = copy.deepcopy(model)
@@ -447,6 +458,7 @@ def check_fit(model: DualEncoder, train: CaptionedImages, dev: CaptionedImages, 
     except OSError as e: raise VfrError(f"cannot write to {out}: {e.strerror}", "disk") from None
     return out
 
+# %% ../../nbs/train/77_loop.ipynb #757d2c81
 def _check_data(train: CaptionedImages, dev: CaptionedImages, config: TrainConfig, group: ProcessGroup):
     for data in (train, dev):
         if len(data) < 2 or data.kind != "pictures":
@@ -459,6 +471,7 @@ def _check_data(train: CaptionedImages, dev: CaptionedImages, config: TrainConfi
         raise VfrError(f"a batch of {config.batch_size} pictures is larger than the data ({train!r}): "
                        f"set batch_size to {len(train)} or less")
 
+# %% ../../nbs/train/77_loop.ipynb #90330b98
 def _sign(model: DualEncoder, config: TrainConfig, train: CaptionedImages):
     "Write into the model's card how it is trained; an earlier training moves to `before`."
     if "training" in model.card:

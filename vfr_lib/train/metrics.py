@@ -85,6 +85,7 @@ def expected_recall(ranks: np.ndarray, # float (q,), in a gallery of `full`
     around = [hypergeom.cdf(k - 1, full - 1, b, size - 1) for b in (np.floor(better), np.ceil(better))]
     return 100 * float(np.mean(around))
 
+# %% ../../nbs/train/72_metrics.ipynb #f647f124
 def gallery_curve(ranks: np.ndarray, # in a gallery of `full`
                   full: int,
                   k: int = 1) -> list[tuple]:

@@ -40,6 +40,7 @@ def cosine(step: int, # from 0
     rise = max(1, round(steps * warmup))
     return (step + 1) / rise if step < rise else 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
 
+# %% ../../nbs/train/74_optim.ipynb #1fb1a559
 class LRSchedule:
     "The learning rates of an optimizer: call `step()` after every batch and `epoch(dev_loss)` after every epoch."
     def __init__(self,
