@@ -404,7 +404,7 @@ def _training_split(read, root, data):
 def train(dataset, root, out, image_weights, text_weights, start, extra_captions, resume, settings, store):
     "Train an encoder on the train split of DATASET in folder ROOT, watching its dev split."
     import torch
-    from vfr_lib.encoders import dual as encoders
+    from vfr_lib import encoders
     from vfr_lib.train import datasets, loop as training
     config, shape = training.read_settings(settings)
     read, group = getattr(datasets, dataset), training.launched_group()
