@@ -12,7 +12,7 @@ from skimage import data
 
 from vfr_lib.cli import main
 from vfr_lib.core import VfrError
-from vfr_lib.export.formats import to_html
+from vfr_lib.export.page import to_html
 from vfr_lib.library.library import FORMAT, Library
 from vfr_lib.media.synthetic import make_clip
 

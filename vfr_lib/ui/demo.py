@@ -19,7 +19,7 @@ import numpy as np
 
 from ..core import VfrError, hms, p_text, renamed, size_text, warn
 from ..encoders.inference import load_for_inference
-from ..export.formats import to_csv
+from ..export.tables import to_csv
 from ..media.download import as_link, is_link, public_link, without_secrets
 from ..media.source import open_video
 from ..search.embedding import embed_stages
