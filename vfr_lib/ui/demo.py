@@ -86,7 +86,7 @@ def _embedded(query, corpus, state, monitor):
     def progress(n, done, end):
         state["frames"] = done, end
         monitor.progress("frames", done, end)
-    state["stage"], first = "frames", replace(corpus.config, exact=False)
+    state["stage"], first = "frames", replace(corpus.config, exact=False, evidence=("seen",))
     interest = lambda f: corpus.look(f).view(query).curve.calibrated_scores
     for frames in embed_stages(corpus.source.path, corpus.encoder, corpus.every, interest, progress, corpus.stop, count=monitor.count):
         if corpus.stop.is_set(): raise VfrError("stopped", "cancelled")
