@@ -87,7 +87,7 @@ def _holds(path, id):
 # %% ../../nbs/library/44_ingest.ipynb #43fb278a
 class Ingest:
     "Adds videos one by one: reads them, and has their rows written."
-    def __init__(self, writer): # a `LibraryWriter`
+    def __init__(self, writer: LibraryWriter):
         self.writer, self.store = writer, writer.store
 
     @property

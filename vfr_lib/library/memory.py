@@ -41,8 +41,7 @@ class FrameMemory:
     limit = None   # bytes that vectors may take in memory; None takes half of what is free
     _held = None
 
-    def __init__(self, store, # a `Store`
-                 encoding): # its `LibraryEncoder`
+    def __init__(self, store: Store, encoding: LibraryEncoder):
         self.store, self.encoding = store, encoding
         self.blank = {}   # {key: times of frames that show nothing}, of libraries older than this question
 

@@ -76,9 +76,7 @@ class LibrarySearch:
     "Answers questions to a whole library."
     _copy = None, None   # of the lines, with an index, where the library has none: (version of the table, table)
 
-    def __init__(self, store, # a `Store`
-                 encoding, # its `LibraryEncoder`
-                 memory): # a `FrameMemory` of it
+    def __init__(self, store: Store, encoding: LibraryEncoder, memory: FrameMemory):
         self.store, self.encoding, self.memory, self._judged = store, encoding, memory, set()   # (key, time) of answers that were looked at
 
     def search(self, query, # what should be seen or said: a sentence, or a `Query`
