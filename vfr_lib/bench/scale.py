@@ -232,7 +232,7 @@ def _median_ms(f: Callable[[], object], rounds: int) -> float: # milliseconds on
 def _ask(library: Library): return library.search("a dog", speech=False, pictures=False)
 
 def _load_anew(library: Library):
-    library.frames.forget()
+    library.frames._held = None
     library.frames.load()
 
 # %% ../../nbs/bench/82_scale.ipynb #1afaba38
@@ -246,8 +246,7 @@ def _index_costs(library: Library, way: str, wanted: np.ndarray, rounds: int) ->
     cpu = cpu_seconds(lambda: frames.create_index("vector", config=config))
     clock, size = time.perf_counter() - clock, _index_bytes(library) - before
     recall, ms = recall_at_10(library, wanted, frames)
-    library.memory = 0
-    library.frames.forget()
+    library.memory, library.frames._held = 0, None
     whole = _median_ms(lambda: _ask(library), rounds)
     library.memory = None
     return dict(way=way, build_seconds=round(cpu, 1), build_clock=round(clock, 1), bytes=size, recall_at_10=recall,

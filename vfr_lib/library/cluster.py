@@ -23,15 +23,16 @@ from ..core import VfrError, warn, write_whole
 from ..encoders.base import EMBEDDED, Encoder, to_squares
 from ..encoders.checks import EncoderConfig
 from ..encoders.inference import InferenceEncoder, load_for_inference
-from .ingest import Added, Ingest, file_stamp
-from .store import frame_rows, line_rows, store_errors
+from .ingest import Added, Extracting, Ingest, extracted, file_stamp
+from .store import evidence_tables, frame_rows, store_errors
 from ..media.download import download, forget, is_link, public_link
 from ..media.frames import Sampler, iter_frames, probe
+from ..media.source import Source
 from ..media.synthetic import sample_clip
-from ..media.transcript import lines_of
 from ..search.calibration import BLANK, reference_set_of
 from ..search.embedding import decode_width, encoded_batches, prefetch, prepared_frames
-from ..search.speech import lines_within
+from ..search.evidence import registered
+from ..search.speech import line_dicts, lines_within
 
 # %% ../../nbs/library/49_cluster.ipynb #c02ef3bd
 @dataclass
@@ -78,6 +79,7 @@ class _Chunk:
     last: bool = False         # of its task
     poster: bytes = None       # the video's thumbnail, where this chunk knows it
     closing: dict = None       # what the last chunk of a video says of it: duration, said, lines, path
+    kept: dict = None          # there: rows of what other kinds of evidence keep, by table
     notes: list = field(default_factory=list)   # what the user should know
     vectors: np.ndarray = None # of the frames, in place of their pictures
     tops: tuple = ()           # (CSLS offsets, tops, nearest), see `ReferenceSet.tops`
@@ -92,8 +94,7 @@ class _Written:
     chunk: _Chunk              # without frames and vectors
     frames: int
     seconds: float             # that its frames stand
-    lines: int                 # of what is said in the video, in the chunk that closes it
-    files: tuple               # fragments of the frames and of the lines
+    files: dict                # {table: fragments}
 
 @dataclass
 class _Failed:
@@ -341,6 +342,7 @@ class _Job:
     register: object           # handle of the `_Register`
     tries: int
     home: str                  # address of the coordinator's machine
+    kinds: tuple               # of evidence, but what is seen and said
     run: str                   # of this run: part of the keys under which rows lie, so that none meets those of another
 
     def prepare(self, image):
@@ -409,12 +411,12 @@ def _identified(task, path, job):
 # %% ../../nbs/library/49_cluster.ipynb #19a8f6ed
 def _read(batch, job):
     "Stage 2: from a task to chunks."
-    return _stage(batch, job, "read", lambda task, notes: _of_link(task, job, notes) if task.link else _chunks(task, task.given, None, job, notes))
+    return _stage(batch, job, "read", lambda task, notes: _of_link(task, job, notes) if task.link else _chunks(task, Source(task.given, task.given), job, notes))
 
 def _of_link(task, job, notes):
     with _downloaded(task.link, job) as video:
         whole = _identified(task, video.path, job)
-        yield from _chunks(replace(whole, title=video.title or task.title), video.path, video.captions, job, notes)
+        yield from _chunks(replace(whole, title=video.title or task.title), Source(task.link, video.path, captions=video.captions), job, notes)
 
 @contextmanager
 def _downloaded(link, job):
@@ -462,14 +464,14 @@ def _frames(task, path, job):
     k, t = before[:2]
     yield k, t, plan.times[k + 1] if plan and k + 1 < len(plan.times) else max(task.duration, t), *before[2:]
 
-def _chunks(task, path, captions, job, notes):
+def _chunks(task, source, job, notes):
     "Yield the `_Chunk`s of a task; the last one of a video closes it."
     count = len(task.plan.times) if task.plan else None   # frames of the video, where they are known beforehand
     bare, rows, start, number, size, last, thumbs = replace(task, plan=None), [], 0, 0, 0, None, []
     def chunk(**more):
         poster = rows[count // 3 - start][3] if count and start <= count // 3 < start + len(rows) else None
         return _Chunk(bare, number, start, rows, **{**dict(poster=poster), **more})
-    for k, t, end, picture, thumb in _frames(task, path, job):
+    for k, t, end, picture, thumb in _frames(task, source.path, job):
         if len(rows) >= CHUNK or size > CHUNK_BYTES:
             yield chunk()
             rows, number, size = [], number + 1, 0
@@ -480,8 +482,10 @@ def _chunks(task, path, captions, job, notes):
     more = {}
     if task.number == task.of - 1:
         if task.plan: task.plan.report()
-        lines, source = lines_within(*lines_of(path, captions), path, rows[-1][1])
-        more["closing"] = dict(duration=rows[-1][1], said=source, lines=lines, path=os.path.abspath(path), **file_stamp(path))
+        path = source.path
+        lines, said = lines_within(source.lines, source.caption_source, path, rows[-1][1])
+        more["closing"] = dict(duration=rows[-1][1], said=said, lines=len(lines), path=os.path.abspath(path), **file_stamp(path))
+        more["kept"] = dict(lines=line_dicts(lines), **extracted(source, Extracting(job.every, None), job.kinds))
         if not count: more["poster"] = thumbs[len(thumbs) // 3]
     yield chunk(last=True, notes=notes, **more)
 
@@ -510,11 +514,11 @@ def _write(batch, job):
 def _written(chunk, job):
     times, ends, _, thumbs = zip(*chunk.rows)
     key, (offsets, *tops) = f"{chunk.task.id}-{job.run}", chunk.tops
-    lines = (chunk.closing or {}).pop("lines", [])
-    files = (_fragment(job, "frames", frame_rows(key, np.array(times), np.array(ends), offsets, chunk.vectors, thumbs)), _fragment(job, "lines", line_rows(key, lines)) if lines else [])
-    return _Written(replace(chunk, rows=[], vectors=None, tops=tops), len(times), ends[-1] - times[0], len(lines), files)
-
-
+    kinds = evidence_tables() | {e.table: e for e in job.kinds}
+    rows = {name: kinds[name].table_of(kept, key) for name, kept in (chunk.kept or {}).items() if kept}
+    rows["frames"] = frame_rows(key, np.array(times), np.array(ends), offsets, chunk.vectors, thumbs)
+    files = {name: _fragment(job, name, table) for name, table in rows.items()}
+    return _Written(replace(chunk, rows=[], vectors=None, kept=None, tops=tops), len(times), ends[-1] - times[0], files)
 
 def _fragment(job, table, rows):
     from lance_ray.fragment import write_fragment
@@ -537,15 +541,15 @@ class _Collected:
         lasts = [number for (_, number), p in self.parts.items() if p.chunk.last]
         return len(lasts) == self.task.of and len(self.parts) == sum(n + 1 for n in lasts)
 
-    def fragments(self, table): # 0 for the frames, 1 for the lines
-        return [f for _, p in sorted(self.parts.items()) for f in p.files[table]]
+    def fragments(self, table): # its name
+        return [f for _, p in sorted(self.parts.items()) for f in p.files.get(table, [])]
 
     def row(self, reference_set, run):
         "The video's row of the library."
         parts, task = self.parts.values(), self.task
         end, null_scores = next(p for p in parts if p.chunk.closing), None
         if reference_set: null_scores = reference_set.null_scores(*(np.max(tops, 0) for tops in zip(*(p.chunk.tops for p in parts))))
-        return dict(id=task.id, key=f"{task.id}-{run}", title=task.title, link=task.link and public_link(task.link), lines=end.lines, frames=sum(p.frames for p in parts), **end.chunk.closing,
+        return dict(id=task.id, key=f"{task.id}-{run}", title=task.title, link=task.link and public_link(task.link), frames=sum(p.frames for p in parts), **end.chunk.closing,
                     poster=next(p.chunk.poster for p in parts if p.chunk.poster), background=reference_set.digest if reference_set else None, null=null_scores)
 
 def _enter(ingest, videos):
@@ -553,8 +557,8 @@ def _enter(ingest, videos):
     import lance
     ingest.writer.announce([row["key"] for row, _ in videos])
     with ingest.store.errors():
-        for k, table in enumerate(("frames", "lines")):
-            fragments, uri = [f for _, v in videos for f in v.fragments(k)], _uri(ingest.store.path, table)
+        for table in evidence_tables():
+            fragments, uri = [f for _, v in videos for f in v.fragments(table)], _uri(ingest.store.path, table)
             if fragments: lance.LanceDataset.commit(uri, lance.LanceOperation.Append(fragments), read_version=lance.dataset(uri).version)
     ingest.writer.enter([row for row, _ in videos])
 
@@ -563,7 +567,7 @@ def _discard(ingest):
     import lance
     long = timedelta(hours=1) if ingest.store.local else timedelta(days=7)   # on a storage those of a coordinator that sleeps may lie there, and its clock may be another
     with ingest.store.errors():
-        for table in ("frames", "lines"): lance.dataset(_uri(ingest.store.path, table)).cleanup_old_versions(older_than=long, delete_unverified=True)
+        for table in evidence_tables(): lance.dataset(_uri(ingest.store.path, table)).cleanup_old_versions(older_than=long, delete_unverified=True)
 
 # %% ../../nbs/library/49_cluster.ipynb #303444bf
 def _pipeline(ray, tasks, job, cluster):
@@ -592,7 +596,8 @@ class _Run:
         e, c = self.ingest.encoder, self.cluster
         config = e.config if isinstance(getattr(e, "config", None), EncoderConfig) else None
         known = frozenset(v["id"] for v in self.ingest.store.rows("id"))
-        return _Job(self.ingest.store.every, known, self.ingest.store.path, _to_send(self.ingest), config, c.task_frames, _make_register(ray, c), c.tries, ray.util.get_node_ip_address(), self.run)
+        kinds = tuple(e for e in registered() if e.name not in ("seen", "said"))
+        return _Job(self.ingest.store.every, known, self.ingest.store.path, _to_send(self.ingest), config, c.task_frames, _make_register(ray, c), c.tries, ray.util.get_node_ip_address(), kinds, self.run)
 
     def wave(self, ray, tasks):
         "Run tasks to their end; returns those that have to be read from start to end instead."

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import VfrError, figure_html, hms
+from ..core import Moments, VfrError, figure_html, hms
 from .check import check_library
 from .encoding import LibraryEncoder
 from .ingest import Ingest, LocalExecutor
 from .lock import WriterLock
 from .memory import FrameMemory
 from .search import LibrarySearch
-from .store import Store, is_one_of, picture_of
+from .store import Store, evidence_tables, is_one_of, picture_of
 from .writer import LibraryWriter
 from ..search.calibration import reference_set_of
-from ..search.find import config_of
+from ..search.evidence import registered
+from ..search.find import SearchConfig, config_of
 
 # %% ../../nbs/library/48_library.ipynb #d954b8a3
 class Library:
@@ -94,17 +95,20 @@ class Library:
             self.lock.prove()
             with self.store.errors():
                 self.store.table("videos").delete(is_one_of("id", row["id"]))
-                for name in ("frames", "lines"): self.store.table(name).delete(is_one_of("video", row["key"]))
+                for name in evidence_tables():
+                    if self.store.has(name): self.store.table(name).delete(is_one_of("video", row["key"]))
             self.writer.tidy()
 
     def search(self, query, # what should be seen or said: a sentence, or a `Query`
-               top=None, # number of moments, at most; None takes that of the config
+               top: int | None = None, # number of moments, at most; None takes that of the config
                videos=None, # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
-               config=None, # a `SearchConfig`
-               **settings): # fields of `SearchConfig`, and `speech`: False searches what is seen alone
+               config: SearchConfig | None = None,
+               **settings # fields of `SearchConfig`; `speech=False` searches all but what is said
+              ) -> Moments:
         "The best moments of all videos: `Moments`, best first."
-        if not settings.pop("speech", True): settings["evidence"] = ("seen",)
-        return self.searcher.search(query, config_of(config, top=top, **settings), videos)
+        if settings.pop("speech", True) is False or settings.pop("said", True) is False:
+            settings["evidence"] = tuple(e.name for e in registered(settings.get("evidence")) if e.name != "said")
+        return self.searcher.search(query, videos, config_of(config, top=top, every=self.every, **settings))
 
     def check(self, repair=False, # mend what can be mended
               wait=True): # for another process that is writing

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from .encoding import LibraryEncoder, identity_of, name_of
 from .lock import WriterLock
-from .store import FORMAT, Store, age_of, is_one_of, lines_with_words, same_place, schemas, video_rows, words_index
+from .store import (FORMAT, Store, age_of, evidence_tables, is_one_of, lines_with_words, same_place, schemas,
+                                   video_rows, words_index)
 
 # %% ../../nbs/library/43_writer.ipynb #c3turn02
 def make_table(store: Store, name: str, rows): # rows: a `pyarrow.Table`
@@ -34,7 +35,8 @@ def renew_tables(store: Store) -> None:
 def make_indices(store: Store) -> None:
     "Index the videos of frames, and the words of lines."
     from lancedb.index import BTree
-    for name, column, index in (("frames", "video", BTree()), ("lines", "words", words_index())):
+    worded = [(n, "words", words_index()) for n in evidence_tables() if "words" in store.connection.open_table(n).schema.names]
+    for name, column, index in [("frames", "video", BTree()), *worded]:
         table = store.connection.open_table(name)
         if not any(column in i.columns for i in table.list_indices()): table.create_index(column, config=index)
 
@@ -50,10 +52,9 @@ def _delete(table, column: str, values) -> None:
     values = sorted(v for v in values if v is not None)
     for k in range(0, len(values), 500): table.delete(is_one_of(column, *values[k:k + 500]))
 
-def _in_order(known: list[dict], tables: list) -> bool:
+def _in_order(known: list[dict], tables: dict) -> bool:
     "Whether nothing is announced, and frames and lines are as many as the videos say."
-    counts = [sum(v[n] for v in known) for n in ("frames", "lines")] if all(v["added"] for v in known) else None
-    return [t.count_rows() for t in tables] == counts
+    return all(v["added"] for v in known) and all(tables[n].count_rows() == sum(v[n] for v in known) for n in ("frames", "lines"))
 
 # %% ../../nbs/library/43_writer.ipynb #76382119
 class LibraryWriter:
@@ -117,7 +118,11 @@ class LibraryWriter:
         self.lock.prove()
         with self.store.errors():
             self.delete_videos(keys)
-            for name in ("frames", "lines"): _delete(self.store.table(name), "video", keys)
+            for table in self._tables().values(): _delete(table, "video", keys)
+
+    def _tables(self) -> dict:
+        "{name: table} of every kind of evidence that has one here."
+        return {name: table for name in evidence_tables() if (table := self.store.table(name)) is not None}
 
     def delete_videos(self, keys) -> None: # an iterable of texts
         "Delete the rows of videos."
@@ -125,23 +130,23 @@ class LibraryWriter:
 
     def sweep(self, thorough: bool = False) -> None: # look at all rows, not only where the numbers differ
         "Delete rows that belong to no video: someone was interrupted."
-        videos, tables = self.store.table("videos"), [self.store.table("frames"), self.store.table("lines")]
+        videos, tables = self.store.table("videos"), self._tables()
         columns = ["id", "key", "added", "frames", "lines", "instead"]
         with self.store.errors():
             known = videos.search().select(columns).limit(None).to_arrow().to_pylist()
             replaced = {key for v in known for key in v["instead"] or ()} & {v["key"] or v["id"] for v in known}
             if not thorough and not replaced and _in_order(known, tables): return
-            lying = [set(t.search().select(["video"]).limit(None).to_arrow()["video"].unique().to_pylist()) for t in tables]
+            keys_in = lambda t: set(t.search().select(["video"]).limit(None).to_arrow()["video"].unique().to_pylist())
+            lying = {name: keys_in(t) for name, t in tables.items()}
             videos.delete("added IS NULL")   # from here on none of what is lying there can be entered any more
             self.delete_videos(replaced)
             if twice := _twice(self.store.table("videos")): videos.delete(is_one_of("key", *twice))
             keys = {v["key"] for v in self.store.rows("key")}
-            for table, names in zip(tables, lying): _delete(table, "video", names - keys)
+            for name, there in lying.items(): _delete(tables[name], "video", there - keys)
 
     def tidy(self) -> None:
         "Join what lies in many small pieces, and delete what nobody reads any more."
         if self.lock.lost: return   # it is another's turn
-        for name in ("frames", "lines", "videos"):
-            table = self.store.table(name)
+        for table in (self.store.table("videos"), *self._tables().values()):
             with self.store.errors():
                 if table.stats()["fragment_stats"]["num_small_fragments"] > 16: table.optimize(cleanup_older_than=timedelta(hours=1))

@@ -41,6 +41,7 @@ class Corpus(Protocol):
     "One video or many, as a kind of evidence sees them."
     keys: list[str]    # of the videos
     encoder: Any       # as `load_for_inference` gives it
+    also: set[str]     # keys of videos that other kinds of evidence have proposed
 
     def rows(self, evidence: "Evidence") -> list[dict]:
         "All rows that were kept for these videos: the columns of `evidence.schema()` and `video`, a key."

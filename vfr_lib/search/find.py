@@ -63,7 +63,7 @@ class VideoCorpus:
                  config: SearchConfig,
                  stop=None):            # a threading.Event, or None
         self.source, self.encoder, self.config, self.stop, self.keys = source, encoder, config, stop, [str(source.path)]
-        self.every, self.frames, self._rows, self._view = config.every, None, {}, None
+        self.every, self.frames, self.also, self._rows, self._view = config.every, None, set(), {}, None
 
     def look(self, frames: FrameVectors) -> "VideoCorpus":
         "The same corpus with the frames that are known by now."
@@ -93,12 +93,13 @@ class VideoCorpus:
 
 # %% ../../nbs/search/39_find.ipynb #ba7f3d8a
 def rank_all(query, corpus, # a `Corpus`
-             config: SearchConfig,
-             depth: int = 0 # hits of each kind of evidence, at least
-            ) -> list[Hit]:
+             config: SearchConfig) -> list[Hit]:
     "The hits of all kinds of evidence as one ranking, best first, `config.top` at most."
     kinds = sorted(registered(config.evidence), key=lambda e: e.name == "seen")   # what others find, the frames are asked about
-    found = {e.name: e.rank(query, corpus, max(config.top, depth)) for e in kinds}
+    depth, found = max(config.top, 20 if len(kinds) > 1 else 0), {}
+    for e in kinds:
+        corpus.also = {h.video for hits in found.values() for h in hits}   # videos that the frames are asked about
+        found[e.name] = e.rank(query, corpus, depth)
     rankings = {e.name: found[e.name] for e in registered(config.evidence)}
     return config.fusion(rankings, config.level)[:config.top]
 

@@ -116,6 +116,6 @@ class SpeechEvidence(Evidence):
         chosen = []
         for h in sorted(found, key=lambda h: (h.lines, [-x for x in h.near])):
             if not any(h.touches(c) for c in chosen): chosen.append(h)
-        return [h.hit for h in sorted(chosen, key=lambda h: ([-x for x in h.near], h.lines, h.hit.start))][:top]
+        return [h.hit for h in sorted(chosen, key=lambda h: ([-x for x in h.near], h.lines, h.hit.start))][:max(top, 50)]
 
 register(SpeechEvidence())
