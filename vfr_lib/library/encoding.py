@@ -74,14 +74,19 @@ class LibraryEncoder:
         return self._loaded
 
     def settle(self, served, # as `load_for_inference` gives it
-               about): # what the library says of itself
+               about: dict): # what the library says of itself
         "VfrError where an encoder is not the one that made the library; what was given here is chosen from now on."
         who = identity_of(served)
         if about["identity"] in ("", "None"):
-            raise VfrError(f"{self.store.path} was made with an encoder that did not say which it was, so nobody can tell whether {served.name!r} is the same: add the videos to a new library")
+            raise VfrError(f"{self.store.path} was made with an encoder that did not say which it was, so nobody can tell "
+                           f"whether {served.name!r} is the same: add the videos to a new library")
         if who != about["identity"]:
-            raise VfrError(f"{self.store.path} was made with the encoder {about['encoder'][:200]!r} (as it was then), not with {served.name!r}: vectors of two encoders cannot be compared; open it with the one that made it, or add the videos to a new library")
-        if served.dim != about["dim"]: raise VfrError(f"{self.store.path} is damaged: it says that its vectors have {about['dim']} numbers, those of its encoder have {served.dim}; put back a copy of it, or delete it and make it anew with vfr add", "damaged")
+            raise VfrError(f"{self.store.path} was made with the encoder {about['encoder'][:200]!r} (as it was then), "
+                           f"not with {served.name!r}: vectors of two encoders cannot be compared; "
+                           "open it with the one that made it, or add the videos to a new library")
+        if served.dim != about["dim"]:
+            raise VfrError(f"{self.store.path} is damaged: it says that its vectors have {about['dim']} numbers, those of its encoder "
+                           f"have {served.dim}; put back a copy of it, or delete it and make it anew with vfr add", "damaged")
         if self.given is not None: choose_encoder(about["identity"], name_of(self.given, served))
         self._made = about
 
