@@ -6,7 +6,7 @@ from helpers import command, root
 
 ALONE = ("26_inference", "31_embedding", "80_speed", "81_search", "61_monitor", "46_cluster", "82_scale", "embedding", "frames", "pipeline", "startup")   # they measure, or use all cores anyway
 QUICK = ("00_core", "10_synthetic", "11_download", "12_frames", "13_transcript", "30_words", "20_base", "70_datasets", "71_loss", "72_metrics", "01_cache", "32_calibration", "33_moments", "34_query",
-         "50_formats", "79_localisation", "45_library", "60_jobs", "62_player", "demo", "index")
+         "50_formats", "79_localisation", "45_library", "60_jobs", "62_server", "63_player", "64_session", "demo", "index")
 notebooks = sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 marked = [pytest.param(p, marks=[m for m, stems in ((pytest.mark.alone, ALONE), (pytest.mark.quick, QUICK)) if p.stem in stems]) for p in notebooks]
 
