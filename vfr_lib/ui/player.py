@@ -74,8 +74,7 @@ class _Shared(anywidget.AnyWidget):
     youtube = traitlets.Unicode("").tag(sync=True)    # id of a video that YouTube's own player shows
     offset = traitlets.Float(0.0).tag(sync=True)      # seconds, where the file's own clock begins: `probe(path).start`
     duration = traitlets.Float(0.0).tag(sync=True)    # seconds, the length of the timeline
-    # which of several videos is shown: the moments name theirs by its number
-    film = traitlets.Int(0).tag(sync=True)
+    film = traitlets.Int(0).tag(sync=True)            # which of several videos is shown; moments name theirs by it
     title = traitlets.Unicode("").tag(sync=True)      # what it is called
     moments = traitlets.List().tag(sync=True)         # of what `_card` makes of them, best first
     curve = traitlets.List().tag(sync=True)           # of [seconds, score]
@@ -91,8 +90,7 @@ class _Shared(anywidget.AnyWidget):
     loop = traitlets.Bool(False).tag(sync=True)       # whether it is repeated; both write
     time = traitlets.Float(0.0).tag(sync=True)        # the browser's: seconds, at most four times a second
     playing = traitlets.Bool(False).tag(sync=True)    # the browser's
-    # the browser's: `unplayable`, `unreachable`, `lost`, `refused`, or nothing
-    problem = traitlets.Unicode("").tag(sync=True)
+    problem = traitlets.Unicode("").tag(sync=True)    # the browser's: unplayable, unreachable, lost, refused, or ""
 
 # %% ../../nbs/ui/63_player.ipynb #b156dad5
 def plain(text: object): # anything
@@ -102,14 +100,12 @@ def plain(text: object): # anything
 # %% ../../nbs/ui/63_player.ipynb #44a2e3dd
 def _card(m: Moment, level: float, film: int, title: str):
     alone = Moments([m]); alone.level = level
-    picture = "" if m.image is None else "data:image/jpeg;base64," + base64.b64encode(to_jpeg(m.image, 280,
-                                                                                              80)).decode()
-    # a page takes no NaN
-    start, end, time, score = (float(v) if math.isfinite(v) else 0.0 for v in (m.start, m.end, m.time, m.score))
-    return dict(start=start, end=end, time=time, score=score, p="" if m.p_value is None else p_text(m.p_value),
-                guess=not alone.convincing,
-                said=plain(m.text or ""), picture=picture, link=public_link(link_at(m.video, m.time) or ""), film=film,
-                title=title)
+    jpeg = b"" if m.image is None else base64.b64encode(to_jpeg(m.image, 280, 80))
+    numbers = {k: getattr(m, k) for k in ("start", "end", "time", "score")}
+    numbers = {k: float(v) if math.isfinite(v) else 0.0 for k, v in numbers.items()}   # a page takes no NaN
+    return dict(**numbers, p="" if m.p_value is None else p_text(m.p_value), guess=not alone.convincing,
+                said=plain(m.text or ""), picture=jpeg and f"data:image/jpeg;base64,{jpeg.decode()}" or "",
+                link=public_link(link_at(m.video, m.time) or ""), film=film, title=title)
 
 def _thin(times: Sequence, scores: Sequence, most: int = 2000):
     "At most `most` points of a curve, the highest of each part."
@@ -319,10 +315,8 @@ class _Turning(_Served):
 # %% ../../nbs/ui/63_player.ipynb #f305e3f8
 class Player(_Turning):
     "A video with its moments marked: click or arrow keys jump, space plays, L loops."
-    def __init__(self, video: str | Path | None = None,
-                 # a path, a link, or `sample`; None takes what `moments` were found in, be it several
-                 moments: Sequence[Moment] | None = None,
-                 # `Moments` from `find` or from a library's search, or a list of `Moment`
+    def __init__(self, video: str | Path | None = None, # path, link, or `sample`; None takes those of `moments`
+                 moments: Sequence[Moment] | None = None, # from `find`, from a library's search, or a list
                  chapters: Sequence[dict] = (), # of {title, start_time, end_time}, seconds, as `Video.chapters`
                  lines: Sequence[Line] | None = None, # of `Line`; None looks for a .vtt or .srt beside the file
                  heat: Sequence[dict] = (), # of {start_time, end_time, value}, as `Video.heatmap`
@@ -350,9 +344,8 @@ class Player(_Turning):
             else: return wrong
         raise wrong
 
-    # see above
     def load(self, video: str | Path, chapters: Sequence[dict] = (), lines: Sequence[Line] | None = None,
-             heat: Sequence[dict] = (), info: VideoInfo | None = None):
+             heat: Sequence[dict] = (), info: VideoInfo | None = None): # see above
         "Show another video; one that cannot be opened leaves things as they are."
         film = _Film(video, chapters=chapters or (), lines=lines, heat=heat or ())
         info = film.open(info)

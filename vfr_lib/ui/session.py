@@ -61,8 +61,8 @@ def _hearing(state: dict, notes: list):
     "Warnings of this thread, or about the video, go to the list `notes`."
     me = threading.current_thread()
     def listener(message: str):
-        mine = threading.current_thread() is me or any(str(n) in message for n in (state.get("path"), state.get("name"))
-                                                       if n)
+        names = [str(n) for n in (state.get("path"), state.get("name")) if n]
+        mine = threading.current_thread() is me or any(n in message for n in names)
         if mine: notes.append(message)
         return mine
     warn.listeners.append(listener)
@@ -95,9 +95,9 @@ def _embedded(query: str, corpus: VideoCorpus, state: dict, monitor: Monitor):
     return frames
 
 # %% ../../nbs/ui/64_session.ipynb #c7e95cc8
-def run_search(search: Search, # `Search`
-               known: LRUCache, # `Known`
-               job: Job): # `Job`
+def run_search(search: Search, # what the user asked for
+               known: LRUCache, # vectors and encoders of earlier searches; new ones are put there
+               job: Job): # looked at for `stop`, told of the `progress`
     "Do it; what is learnt on the way goes to `job.progress`. Returns the `Moments`."
     state, source, notes, config = job.progress, search.source(), [], SearchConfig(search.top, search.every)
     with Monitor() as monitor, _hearing(state, notes):
