@@ -7,6 +7,7 @@ __all__ = ['MediaServer']
 
 # %% ../../nbs/ui/62_server.ipynb #0b85e4b7
 import atexit, http.client, mimetypes, os, re, secrets, socket, stat, threading, time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
@@ -54,6 +55,12 @@ def _headers(place: str, origin: str):
     ours = re.fullmatch(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", origin)
     return headers | {"Access-Control-Allow-Origin": origin} if ours else headers
 
+def _part(headers: Mapping, tag: str, size: int):
+    "(first, last, status) of what is sent: the whole file, unless one range of this very file is asked for."
+    ranges = headers.get_all("Range", []) if headers else []
+    usable = len(ranges) == 1 and headers.get("If-Range", tag) == tag
+    return _range(ranges[0] if usable else "", size)
+
 def _unchanged(file: IO, before: os.stat_result):
     "Whether the file is what it was, or longer."
     now = os.fstat(file.fileno())
@@ -95,9 +102,7 @@ class _Media(BaseHTTPRequestHandler):
     def _send(self, file: IO, body: bool):
         before, said = os.fstat(file.fileno()), self.headers.get
         size, tag = before.st_size, f'"{before.st_mtime_ns:x}-{before.st_size:x}"'
-        ranges = self.headers.get_all("Range", [])
-        usable = body and len(ranges) == 1 and said("If-Range", tag) == tag
-        first, last, code = _range(ranges[0] if usable else "", size)
+        first, last, code = _part(self.headers if body else {}, tag, size)
         headers = _headers(self.path, said("Origin", "")) | {"Content-Length": last - first + 1, "ETag": tag}
         if code != 200: headers["Content-Range"] = f"bytes {first}-{last}/{size}" if code == 206 else f"bytes */{size}"
         self.send_response(code)
