@@ -1,19 +1,21 @@
 "Notebooks, package and README agree, every notebook runs, and nothing heavy is imported too early."
 import os, shutil, subprocess, sys
+from fnmatch import fnmatch
 
 import pytest
 from helpers import command, root
 
-ALONE = ("26_inference", "31_embedding", "80_speed", "81_search", "61_monitor", "46_cluster", "82_scale", "embedding", "frames", "pipeline", "startup")   # they measure, or use all cores anyway
-QUICK = ("00_core", "10_synthetic", "11_download", "12_frames", "13_transcript", "30_words", "20_base", "70_datasets", "71_loss", "72_metrics", "01_cache", "32_calibration", "33_moments", "34_query",
-         "50_formats", "79_localisation", "45_library", "60_jobs", "62_server", "63_player", "64_session", "demo", "index")
+# notebooks that measure, or use all cores anyway; and those that tell something in seconds
+ALONE = ("bench/*", "benchmarks/embedding*", "benchmarks/frames*", "benchmarks/pipeline*", "benchmarks/startup*", "encoders/*_inference*", "search/*_embedding*", "ui/*_monitor*", "library/*_cluster*")
+QUICK = ("0*", "media/*", "encoders/*_base*", "search/3[02-8]_*", "library/4[0-3]_*", "export/*", "ui/*_jobs*", "ui/*_player*", "train/7[0-2]_*", "demo*", "index*")
 notebooks = sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
-marked = [pytest.param(p, marks=[m for m, stems in ((pytest.mark.alone, ALONE), (pytest.mark.quick, QUICK)) if p.stem in stems]) for p in notebooks]
+is_one_of = lambda p, patterns: any(fnmatch(p.relative_to("nbs").as_posix(), pattern) for pattern in patterns)
+marked = [pytest.param(p, marks=[m for m, patterns in ((pytest.mark.alone, ALONE), (pytest.mark.quick, QUICK)) if is_one_of(p, patterns)]) for p in notebooks]
 
 
 @pytest.mark.parametrize("notebook", marked, ids=str)
 def test_notebook_runs(notebook):
-    env = os.environ if notebook.stem in ALONE else {**os.environ, "OMP_NUM_THREADS": "1"}
+    env = os.environ if is_one_of(notebook, ALONE) else {**os.environ, "OMP_NUM_THREADS": "1"}
     r = command("nbdev_test", "--path", notebook, "--n_workers", "0", cwd=root, timeout=600, env=env)
     assert r.returncode == 0, r.stdout[-4000:] + r.stderr[-4000:]
 

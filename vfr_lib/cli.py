@@ -514,7 +514,7 @@ def _training_split(read: Callable, root: str, data: "CaptionedImages"):
               help="How the finished encoder is stored in DIR/encoder.")
 def train(dataset: str, root: str, out: str, settings: tuple, store: str, resume: bool, **options: object):
     "Train an encoder on the train split of DATASET in folder ROOT, watching its dev split."
-    from vfr_lib.encoders import dual as encoders
+    from vfr_lib import encoders
     from vfr_lib.train import datasets, loop as training
     config, shape = training.read_settings(settings)
     read, group = getattr(datasets, dataset), training.launched_group()
@@ -532,7 +532,7 @@ def train(dataset: str, root: str, out: str, settings: tuple, store: str, resume
 def _model_to_train(name: str, seed: int, shape: dict, options: dict):
     "The encoder that training begins with: one that is there, or one built from weights; the same for a seed."
     import torch
-    from vfr_lib.encoders import dual as encoders
+    from vfr_lib import encoders
     torch.manual_seed(seed)
     if options["start"]: return encoders.reconfigured(encoders.load_encoder(options["start"]), name, **shape)
     return encoders.build_encoder(options["image_weights"], options["text_weights"], name=name, **shape)
