@@ -17,7 +17,7 @@ class Job:
 
     `refresh` is called with this job four times a second, and once when it is over.
     """
-    def __init__(self, work: Callable, # called with the job in its thread; looks at `job.stop`, writes to `job.progress`
+    def __init__(self, work: Callable, # called with the job in a thread; reads `job.stop`, writes to `job.progress`
                  refresh: Callable = lambda job: None, # called with the job while it goes on, and when it is over
                  interval: float = 0.25): # seconds between two calls
         self.stop, self.progress, self.value, self.error, self.over = threading.Event(), {}, None, None, False
