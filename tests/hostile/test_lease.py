@@ -11,6 +11,7 @@ from vfr_lib.library.lock import WriterLock
 from vfr_lib.library.store import Store
 from vfr_lib.media.transcript import Line
 from vfr_lib.search.embedding import FrameVectors
+from vfr_lib.search.speech import line_dicts
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no process can be paused there")
 FRAMES = 5
@@ -24,7 +25,7 @@ def write(library, number):
     with library.writer.writing():
         id = f"{number:032x}"
         if library.ingest.known(id=id): return
-        library.ingest.write(dict(id=id, title=f"film {number}", link=None, path=f"/{number}", said="beside", lines=1), film, [Line(0, 1, f"word{number}")])
+        library.ingest.write(dict(id=id, title=f"film {number}", link=None, path=f"/{number}", said="beside", lines=1), film, dict(lines=line_dicts([Line(0, 1, f"word{number}")])))
 
 
 def hurried():
