@@ -111,7 +111,7 @@ def _write(moments, out, query, files=None):
     "Write what the options ask for; `files` names those of links."
     if not any(out[k] for k in ("html", "csv", "chapters", "edl", "fcp7", "clips")): return
     from dataclasses import replace
-    from vfr_lib.export import formats as export
+    from vfr_lib import export
     if out["html"]: export.to_html(moments, out["html"], str(query))
     if out["csv"]: export.to_csv(moments, out["csv"])
     if out["chapters"]: export.to_chapters(moments, out["chapters"])

@@ -126,9 +126,10 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
     corpus = VideoCorpus(source, encoder, config, stop)
     interest = (lambda f: corpus.look(f).view(query).curve.calibrated_scores) if config.early else None
     tell = lambda n, done, end: progress("frames", done, end) if progress else None
+    first = replace(config, pictures=False, exact=False, evidence=("seen",))   # what else there is need not be waited for
     for frames in embed_stages(source.path, encoder, config.every, interest, tell, stop, cache=config.cache, count=count):
         whole = frames.fraction == 1
-        if whole or config.early: yield answer(query, corpus.look(frames), config if whole else replace(config, pictures=False, exact=False))
+        if whole or config.early: yield answer(query, corpus.look(frames), config if whole else first)
 
 # %% ../../nbs/search/39_find.ipynb #f601c1c1
 def _opened(video, tell, stop, count):

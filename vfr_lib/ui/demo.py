@@ -19,7 +19,7 @@ import numpy as np
 
 from ..core import VfrError, hms, p_text, renamed, size_text, warn
 from ..encoders.inference import load_for_inference
-from ..export.formats import to_csv
+from ..export.tables import to_csv
 from ..media.download import as_link, is_link, public_link, without_secrets
 from ..media.source import open_video
 from ..search.embedding import embed_stages
@@ -86,7 +86,7 @@ def _embedded(query, corpus, state, monitor):
     def progress(n, done, end):
         state["frames"] = done, end
         monitor.progress("frames", done, end)
-    state["stage"], first = "frames", replace(corpus.config, exact=False)
+    state["stage"], first = "frames", replace(corpus.config, exact=False, evidence=("seen",))
     interest = lambda f: corpus.look(f).view(query).curve.calibrated_scores
     for frames in embed_stages(corpus.source.path, corpus.encoder, corpus.every, interest, progress, corpus.stop, count=monitor.count):
         if corpus.stop.is_set(): raise VfrError("stopped", "cancelled")

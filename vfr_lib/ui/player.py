@@ -18,7 +18,8 @@ from ipywidgets import Widget
 
 from ..cache import cache_folder, file_digest, sweep, unfinished
 from ..core import Moments, VfrError, p_text, to_jpeg
-from ..export.formats import ffmpeg_input, link_at, run_ffmpeg
+from ..export.base import link_at
+from ..export.ffmpeg import ffmpeg_input, run_ffmpeg
 from ..media.download import as_link, is_link, public_link
 from ..media.frames import local_path, probe
 from ..media.synthetic import sample_clip
