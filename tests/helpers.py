@@ -3,6 +3,8 @@ import contextlib, io, os, shutil, subprocess, sys, warnings
 from pathlib import Path
 
 root, bin = Path(__file__).parent.parent, Path(sys.executable).parent
+FULL = os.environ.get("VFR_FULL") == "1"   # by hand: as long as for the figures that are shown
+ROUNDS = 20 if FULL else 10                # of killing and pausing
 os.environ["PATH"] = f"{bin}{os.pathsep}{os.environ['PATH']}"
 
 

@@ -7,7 +7,7 @@ from helpers import command, root
 
 # notebooks that measure, or use all cores anyway; and those that tell something in seconds
 ALONE = ("bench/*", "benchmarks/embedding*", "benchmarks/frames*", "benchmarks/pipeline*", "benchmarks/startup*", "encoders/*_inference*", "search/*_embedding*", "ui/*_monitor*", "library/*_cluster*")
-QUICK = ("0*", "media/*", "encoders/*_base*", "search/3[02-8]_*", "library/4[0-3]_*", "export/*", "ui/*_jobs*", "ui/*_player*", "train/7[0-2]_*", "demo*", "index*")
+QUICK = ("0*", "media/*", "encoders/*_base*", "search/3[02-8]_*", "library/4[0-3]_*", "export/*", "ui/*_jobs*", "ui/*_server*", "ui/*_player*", "ui/*_session*", "train/7[0-2]_*", "demo*", "index*")
 notebooks = sorted(p.relative_to(root) for p in (root / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 is_one_of = lambda p, patterns: any(fnmatch(p.relative_to("nbs").as_posix(), pattern) for pattern in patterns)
 marked = [pytest.param(p, marks=[m for m, patterns in ((pytest.mark.alone, ALONE), (pytest.mark.quick, QUICK)) if is_one_of(p, patterns)]) for p in notebooks]

@@ -8,6 +8,8 @@ __all__ = ['app', 'find', 'add', 'search', 'videos', 'index', 'remove', 'frames'
 
 # %% ../nbs/90_cli.ipynb #5eadf5af
 import json, os, shlex, sys, time, warnings
+from collections.abc import Callable
+from typing import IO
 
 import click
 
@@ -18,100 +20,128 @@ from .core import writable_path
 class _Bar:
     "Progress on standard error, only where someone is looking at it."
     def __init__(self): self.on, self.bar, self.stage = sys.stderr.isatty(), None, None
-    def __call__(self, stage, done, total):
+    def __call__(self, stage: str, done: float, total: float | None):
         if not self.on: return
         from tqdm import tqdm
         if stage != self.stage:
             self.close(); self.stage = stage
             unit = dict(unit="B", unit_scale=True)
-            if stage == "frames": unit = dict(bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of video [{elapsed}<{remaining}]")
+            if stage == "frames":
+                unit = dict(bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of video "
+                            "[{elapsed}<{remaining}]")
             self.bar = tqdm(desc=_plain(stage), total=total, file=sys.stderr, leave=False, **unit)
         if total: self.bar.total = max(total, done)   # a file may last longer than it declares
         self.bar.n = done; self.bar.refresh()
     def close(self):
         if self.bar is not None: self.bar.close(); self.bar = None
 
-def _table(rows, heads):
+# %% ../nbs/90_cli.ipynb #01be552c
+def _table(rows: list, heads: list):
     "Rows of strings as aligned columns; the last one is ragged."
     widths = [max(len(r[i]) for r in [heads, *rows]) for i in range(len(heads))]
     return "\n".join("  ".join([*(c.rjust(w) for c, w in zip(r[:-1], widths)), r[-1]]) for r in [heads, *rows])
 
-# %% ../nbs/90_cli.ipynb #f7ef73dd
-def _plain(text):
+# %% ../nbs/90_cli.ipynb #44b0004d
+def _plain(text: str):
     "Text of others on one line as `printable` has it, spaces as they are."
     return " ".join(map(printable, text.split(" ")))
 
+# %% ../nbs/90_cli.ipynb #f7ef73dd
 class _Edge:
     "A stream of text that lets nothing through which a terminal would obey or cannot show."
-    def __init__(self, stream): self._stream = stream
-    def __getattr__(self, name):
+    def __init__(self, stream: IO): self._stream = stream
+    def __getattr__(self, name: str):
         if name == "buffer": raise AttributeError(name)   # nobody writes around us
         return getattr(self._stream, name)
-    def write(self, text):
+    def write(self, text: str):
         inner = text.strip("\r")   # with which a bar goes back to its beginning
         plain = "\n".join("\t".join(map(_plain, line.split("\t"))) for line in inner.split("\n"))
         coding = getattr(self._stream, "encoding", None) or "utf-8"
-        return self._stream.write(text.replace(inner, plain.encode(coding, "backslashreplace").decode(coding)) if inner else text)
+        return self._stream.write(text.replace(inner, plain.encode(coding, "backslashreplace").decode(coding)) if inner
+                                  else text)
 
-# %% ../nbs/90_cli.ipynb #87fd07ba
+# %% ../nbs/90_cli.ipynb #15214b1f
 @click.group(context_settings=dict(help_option_names=["-h", "--help"], max_content_width=100))
 @click.version_option(package_name="vfr_lib", prog_name="vfr")
 def app():
     "Type a sentence, see the moment: find the frames of a video that match a text."
 
-def _asked(command):
+# %% ../nbs/90_cli.ipynb #005f2604
+def _with(command: Callable, *options: Callable):
+    "The command with these options, the last one first in its help."
+    for option in options: command = option(command)
+    return command
+
+def _asked(command: Callable):
     "The options that put a query together, the same for one video and for a library."
-    many = lambda flag, name, what: click.option(flag, name, multiple=True, metavar="FILE" if flag == "--image" else "QUERY", help=f"{what}; may be repeated.")
-    for option in (click.option("--within", default="10", show_default=True, metavar="SECONDS", help="How soon --then must follow."), many("--image", "images", "A picture of what must be seen, beside QUERY or instead of it"),
-                   many("--then", "later", "This must follow"), many("--not", "without", "It must be seen without this"), many("--and", "parts", "It must be seen together with this")): command = option(command)
-    return command
+    def many(flag: str, name: str, what: str, kind: str = "QUERY"):
+        return click.option(flag, name, multiple=True, metavar=kind, help=f"{what}; may be repeated.")
+    return _with(command,
+        click.option("--within", default="10", show_default=True, metavar="SECONDS",
+                     help="How soon --then must follow."),
+        many("--image", "images", "A picture of what must be seen, beside QUERY or instead of it", "FILE"),
+        many("--then", "later", "This must follow"),
+        many("--not", "without", "It must be seen without this"),
+        many("--and", "parts", "It must be seen together with this"))
 
-def _evidence(command):
+# %% ../nbs/90_cli.ipynb #87fd07ba
+def _evidence(command: Callable):
     "The options that say what speaks for a moment, the same for one video and for a library."
-    for option in (click.option("--no-speech", is_flag=True, help="Do not search what is said."),
-                   click.option("--evidence", multiple=True, metavar="NAME", help="Search only this: seen, said; may be repeated.  [default: all]")): command = option(command)
-    return command
+    return _with(command,
+        click.option("--no-speech", is_flag=True, help="Do not search what is said."),
+        click.option("--evidence", multiple=True, metavar="NAME",
+                     help="Search only this: seen, said; may be repeated.  [default: all]"))
 
-def _config(options, **more):
+def _config(options: dict, **more: bool):
     "The `SearchConfig` that the options describe."
     from vfr_lib.search.evidence import registered
     from vfr_lib.search.find import config_of
     names = options["evidence"] or None
     if options["no_speech"]: names = [e.name for e in registered(names) if e.name != "said"]
     every = options.get("every")
-    return config_of(None, top=options["top"], level=options["level"], encoder=options.get("encoder"), evidence=names and tuple(names),
+    return config_of(None, top=options["top"], level=options["level"], encoder=options.get("encoder"),
+                     evidence=names and tuple(names),
                      every=None if every is None else _seconds(every), pictures=options["html"] is not None, **more)
 
-def _looks(config): return config.evidence is None or "seen" in config.evidence
+def _looks(config: "SearchConfig"): return config.evidence is None or "seen" in config.evidence
 
-# %% ../nbs/90_cli.ipynb #129817fb
-def _exports(command):
+# %% ../nbs/90_cli.ipynb #1ee43160
+def _exports(command: Callable):
     "The options that write what was found, the same for one video and for a library."
-    for option in (click.option("--copy", "copied", is_flag=True, help="With --clips: copy instead of coding anew, from the last keyframe before."),
-                   click.option("--margin", default="0", show_default=True, metavar="SECONDS", help="With --clips: so much more on each side."),
-                   click.option("--clips", metavar="DIR", help="Also cut a clip of each moment into this folder."),
-                   click.option("--fcp7", metavar="FILE", help="Also write a sequence for editors, Final Cut Pro 7's XML."),
-                   click.option("--edl", metavar="FILE", help="Also write an edit list, CMX 3600."),
-                   click.option("--chapters", metavar="FILE", help="Also write the lines that YouTube makes chapters of."),
-                   click.option("--csv", metavar="FILE", help="Also write a table for spreadsheets."),
-                   click.option("--html", metavar="FILE", help="Also write one page with pictures and times.")): command = option(command)
-    return command
+    file = lambda name, what: click.option(f"--{name}", metavar="FILE", help=f"Also write {what}.")
+    return _with(command,
+        click.option("--copy", "copied", is_flag=True,
+                     help="With --clips: copy instead of coding anew, from the last keyframe before."),
+        click.option("--margin", default="0", show_default=True, metavar="SECONDS",
+                     help="With --clips: so much more on each side."),
+        click.option("--clips", metavar="DIR", help="Also cut a clip of each moment into this folder."),
+        file("fcp7", "a sequence for editors, Final Cut Pro 7's XML"),
+        file("edl", "an edit list, CMX 3600"),
+        file("chapters", "the lines that YouTube makes chapters of"),
+        file("csv", "a table for spreadsheets"),
+        file("html", "one page with pictures and times"))
 
-def _check_out(out):
+# %% ../nbs/90_cli.ipynb #8114d77e
+def _check_out(out: dict):
     "Refuse what could not be written before the search, not after it."
     if out["html"]: opencv()
     for name in ("html", "csv", "chapters", "edl", "fcp7"):
         if out[name] is None: continue
-        if not out[name].strip(): raise VfrError(f"--{name} needs the name of a file to write: give it one, e.g. --{name} moments.{dict(chapters='txt', fcp7='xml').get(name, name)}")
+        suffix = dict(chapters="txt", fcp7="xml").get(name, name)
+        if not out[name].strip():
+            raise VfrError(f"--{name} needs the name of a file to write: give it one, e.g. --{name} moments.{suffix}")
         writable_path(out[name])
-    if out["clips"] is not None and (not out["clips"].strip() or home_path(out["clips"]).is_file()): raise VfrError(f"{out['clips']!r} cannot be a folder for clips: give --clips another name")
-    if (out["copied"] or _seconds(out["margin"])) and out["clips"] is None: raise VfrError("--copy and --margin are for clips: say where they go, e.g. --clips DIR")
+    if out["clips"] is not None and (not out["clips"].strip() or home_path(out["clips"]).is_file()):
+        raise VfrError(f"{out['clips']!r} cannot be a folder for clips: give --clips another name")
+    if (out["copied"] or _seconds(out["margin"])) and out["clips"] is None:
+        raise VfrError("--copy and --margin are for clips: say where they go, e.g. --clips DIR")
 
-def _write(moments, out, query, files=None):
+# %% ../nbs/90_cli.ipynb #129817fb
+def _write(moments: "Moments", out: dict, query: "str | Query", files: dict | None = None):
     "Write what the options ask for; `files` names those of links."
     if not any(out[k] for k in ("html", "csv", "chapters", "edl", "fcp7", "clips")): return
     from dataclasses import replace
-    from vfr_lib.export import formats as export
+    from vfr_lib import export
     if out["html"]: export.to_html(moments, out["html"], str(query))
     if out["csv"]: export.to_csv(moments, out["csv"])
     if out["chapters"]: export.to_chapters(moments, out["chapters"])
@@ -120,28 +150,35 @@ def _write(moments, out, query, files=None):
     if out["edl"]: export.to_edl(local, out["edl"], title=str(query))
     if out["fcp7"]: export.to_fcp7(local, out["fcp7"], title=str(query))
     if out["clips"]:
-        for c in export.cut_clips(local, out["clips"], _seconds(out["margin"]), not out["copied"]): click.echo(f"wrote {c}", err=True)
+        for c in export.cut_clips(local, out["clips"], _seconds(out["margin"]), not out["copied"]):
+            click.echo(f"wrote {c}", err=True)
 
 # %% ../nbs/90_cli.ipynb #154d3149
 @app.command()
 @click.argument("video")
 @click.argument("query", required=False)
 @click.option("--top", default=5, show_default=True, metavar="N", help="How many moments to show, at most.")
-@click.option("--every", default="1", show_default=True, metavar="SECONDS", help="Look at one frame per this many seconds.")
-@click.option("--encoder", default="embedded", show_default=True, metavar="NAME", help="'embedded', a folder, or a hub id.")
+@click.option("--every", default="1", show_default=True, metavar="SECONDS",
+              help="Look at one frame per this many seconds.")
+@click.option("--encoder", default="embedded", show_default=True, metavar="NAME",
+              help="'embedded', a folder, or a hub id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array: video, start, end, time, score.")
 @_exports
-@click.option("--level", default=0.05, show_default=True, metavar="P", help="Above this p-value nothing counts as found.")
+@click.option("--level", default=0.05, show_default=True, metavar="P",
+              help="Above this p-value nothing counts as found.")
 @_evidence
 @click.option("--said", is_flag=True, hidden=True)   # what is said is searched anyway
 @_asked
-@click.option("--engine", metavar="NAME", help="What computes the pictures: torch, openvino-int8, ...  [default: measured once]")
+@click.option("--engine", metavar="NAME",
+              help="What computes the pictures: torch, openvino-int8, ...  [default: measured once]")
 @click.option("--no-cache", is_flag=True, help="Neither keep the video's vectors nor use kept ones.")
-def find(video, query, as_json, engine, no_cache, said, **options):
+def find(video: str, query: str | None, as_json: bool, engine: str | None, no_cache: bool, said: bool,
+         **options: object):
     "Find the moments of VIDEO (a path, a link, or 'sample') that match QUERY."
     from dataclasses import replace
     if os.path.isdir(os.path.join(video, "videos.lance")):
-        raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} {shlex.quote(query or 'QUERY')}")
+        raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} "
+                       f"{shlex.quote(query or 'QUERY')}")
     _check_out(options)
     query, config = _query(query, options), _config(options, cache=not no_cache, early=not as_json)
     if engine: config = replace(config, encoder=_engine(config.encoder, engine))
@@ -149,7 +186,8 @@ def find(video, query, as_json, engine, no_cache, said, **options):
     _say(moments, as_json, "this video", looked=_looks(config))
     _write(moments, options, query)
 
-def _found(video, query, config):
+# %% ../nbs/90_cli.ipynb #7acb1ef7
+def _found(video: str, query: "str | Query", config: "SearchConfig"):
     "What `find` gives; a first look at a long video is shown."
     from vfr_lib.search.find import find_anytime
     bar, first = _Bar(), True
@@ -162,20 +200,40 @@ def _found(video, query, config):
     return moments
 
 # %% ../nbs/90_cli.ipynb #8e8985d3
-def _say(moments, as_json, place, guesses=1, looked=True):
-    "Print moments as a table or as JSON; where none is convincing, say so, and show `guesses` of them; `looked`: frames were searched."
+def _say(moments: "Moments", as_json: bool, place: str, guesses: int = 1, looked: bool = True):
+    """Print moments as a table or as JSON; where none is convincing, say so, and show `guesses` of them.
+
+    `looked`: frames were searched.
+    """
     if as_json: return click.echo(json.dumps([m.to_dict() for m in moments], indent=1))
-    if not moments and looked: return click.echo(f"nothing to see in {place}: all frames that were looked at are of one colour, or a fade")
+    if not moments and looked:
+        return click.echo(f"nothing to see in {place}: all frames that were looked at are of one colour, or a fade")
     if not moments: return click.echo(f"nothing of that is said in {place}")
-    if not moments.convincing: click.echo(f"nothing convincing in {place}" + (f" ({p_text(moments[0].p_value)}, above the level {moments.level:g})" if moments and moments[0].p_value is not None else "") + f"; the best guess{'es' * (guesses > 1)}:")
+    if not moments.convincing: click.echo(_unconvincing(moments, place, guesses))
     shown = moments if moments.convincing else moments[:guesses]
     sure = any(m.p_value is not None for m in shown)
-    where = lambda m: f"{_plain(m.title)}  {' + '.join(m.evidence)}  {_plain(m.video)}" if m.title else _plain(m.video) + (f"  {' + '.join(m.evidence)}: {_plain(m.text)}" if m.text else "")
-    rows = [[str(i), hms(m.start, 2), hms(m.time, 2), hms(m.end, 2), f"{m.score:.3f}", *([p_text(m.p_value).removeprefix("p ") if m.p_value is not None else "-"] if sure else []), where(m)]
+    times = lambda m: [hms(m.start, 2), hms(m.time, 2), hms(m.end, 2)]
+    chance = lambda m: "-" if m.p_value is None else p_text(m.p_value).removeprefix("p ")
+    rows = [[str(i), *times(m), f"{m.score:.3f}", *([chance(m)] if sure else []), _where(m)]
             for i, m in enumerate(shown, 1)]
-    click.echo(_table(rows, ["rank", "start", "best", "end", "score", *(["p"] if sure else []), "video" if any(m.title for m in shown) else "file"]))
+    place = "video" if any(m.title for m in shown) else "file"
+    click.echo(_table(rows, ["rank", "start", "best", "end", "score", *(["p"] if sure else []), place]))
 
-def _query(query, options):
+# %% ../nbs/90_cli.ipynb #44823db0
+def _unconvincing(moments: "Moments", place: str, guesses: int):
+    "The line above moments none of which is convincing."
+    p = moments[0].p_value if moments else None
+    how = "" if p is None else f" ({p_text(p)}, above the level {moments.level:g})"
+    return f"nothing convincing in {place}{how}; the best guess{'es' * (guesses > 1)}:"
+
+def _where(m: "Moment"):
+    "The last column of a moment: its video, what speaks for it, and what is said."
+    evidence = " + ".join(m.evidence)
+    if m.title: return f"{_plain(m.title)}  {evidence}  {_plain(m.video)}"
+    return _plain(m.video) + (f"  {evidence}: {_plain(m.text)}" if m.text else "")
+
+# %% ../nbs/90_cli.ipynb #5c23b7b1
+def _query(query: str | None, options: dict):
     "What was asked as a `Query`, or the sentence itself."
     parts, without, later, images = (options[k] for k in ("parts", "without", "later", "images"))
     if query is None and not images: raise click.UsageError("Missing argument 'QUERY'.")
@@ -183,57 +241,71 @@ def _query(query, options):
     if not (parts or without or later or images): return query
     from vfr_lib.search.query import Query
     wanted = [Query(q) for q in [query] if q.strip()] + [Query.image(i) for i in images] + [Query(p) for p in parts]
-    if not wanted: raise VfrError("there is nothing to look for: say what should be seen, --not and --then only add to it")
+    if not wanted:
+        raise VfrError("there is nothing to look for: say what should be seen, --not and --then only add to it")
     whole = wanted[0]
     for q in wanted[1:]: whole = whole & q
     for w in without: whole = whole & ~Query(w)
     for l in later: whole = Query.then(whole, Query(l), within=_seconds(options["within"]))
     return whole
 
-def _engine(encoder, engine):
+# %% ../nbs/90_cli.ipynb #2607dba8
+def _engine(encoder: str, engine: str):
     "The encoder with the engine that was asked for."
     from vfr_lib.encoders.inference import InferenceEncoder, load_for_inference
     served = load_for_inference(encoder, engine=engine)
-    if not isinstance(served, InferenceEncoder): raise VfrError(f"--engine is for encoders of vfr_lib, {encoder!r} is another: leave it out")
+    if not isinstance(served, InferenceEncoder):
+        raise VfrError(f"--engine is for encoders of vfr_lib, {encoder!r} is another: leave it out")
     return served
 
-def _seconds(text):
+def _seconds(text: str):
     "A sampling step as typed: seconds, or m:ss."
     try: return float(text)
     except ValueError: return parse_time(text)
 
-# %% ../nbs/90_cli.ipynb #83ba39c8
+# %% ../nbs/90_cli.ipynb #cd67fef7
 @app.command()
 @click.argument("lib")
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...")
-@click.option("--every", metavar="SECONDS", help="Look at one frame per this many seconds; settled when the library is made.  [default: 1]")
-@click.option("--encoder", metavar="NAME", help="'embedded', a folder, or a hub id; settled when the library is made.  [default: embedded]")
+@click.option("--every", metavar="SECONDS",
+              help="Look at one frame per this many seconds; settled when the library is made.  [default: 1]")
+@click.option("--encoder", metavar="NAME",
+              help="'embedded', a folder, or a hub id; settled when the library is made.  [default: embedded]")
 @click.option("--no-wait", is_flag=True, help="Give up at once where another process is writing.")
-@click.option("--ray", "address", is_flag=False, flag_value="", metavar="[ADDRESS]", help="Share the work with Ray: on this machine, or on the cluster at ADDRESS (host:port, or auto); to be put last.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: added, replaced, captions, skipped, encoded.")
-def add(lib, videos, every, encoder, no_wait, address, as_json):
+@click.option("--ray", "address", is_flag=False, flag_value="", metavar="[ADDRESS]",
+              help="Share the work with Ray: on this machine, or on the cluster at ADDRESS (host:port, or auto); to be "
+              "put last.")
+@click.option("--json", "as_json", is_flag=True,
+              help="Print one JSON object: added, replaced, captions, skipped, encoded.")
+def add(lib: str, videos: tuple, every: str | None, encoder: str, no_wait: bool, address: str | None, as_json: bool):
     "Add videos to the library in the folder LIB: paths, links, folders, playlists. What is there already is skipped."
     from dataclasses import asdict
     from vfr_lib.library.library import Library
-    bar = _Bar()
-    try: report = Library(lib, encoder, None if every is None else _seconds(every)).add(*videos, progress=bar, wait=not no_wait, cluster=address)
+    library, bar = Library(lib, encoder, None if every is None else _seconds(every)), _Bar()
+    try: report = library.add(*videos, progress=bar, wait=not no_wait, cluster=address)
     finally: bar.close()
-    if as_json: click.echo(json.dumps(dict(added=[asdict(v) for v in report.added], replaced=[asdict(v) for v in report.replaced],
-                                           captions=report.captions, skipped=report.skipped, encoded=report.encoded), indent=1))
-    else: click.echo("\n".join(_plain(line) for line in str(report).splitlines()))
+    if not as_json: return click.echo("\n".join(_plain(line) for line in str(report).splitlines()))
+    lists = dict(added=[asdict(v) for v in report.added], replaced=[asdict(v) for v in report.replaced])
+    click.echo(json.dumps(dict(**lists, captions=report.captions, skipped=report.skipped, encoded=report.encoded),
+                          indent=1))
 
+# %% ../nbs/90_cli.ipynb #83ba39c8
 @app.command()
 @click.argument("lib")
 @click.argument("query", required=False)
 @click.option("--top", default=5, show_default=True, metavar="N", help="How many moments to show, at most.")
-@click.option("--video", "only", multiple=True, metavar="VIDEO", help="Search only this one: title, path, link or id; may be repeated.")
-@click.option("--level", default=0.05, show_default=True, metavar="P", help="Above this p-value nothing counts as found.")
+@click.option("--video", "only", multiple=True, metavar="VIDEO",
+              help="Search only this one: title, path, link or id; may be repeated.")
+@click.option("--level", default=0.05, show_default=True, metavar="P",
+              help="Above this p-value nothing counts as found.")
 @_evidence
-@click.option("--encoder", "own", metavar="NAME", help="The encoder that made the library; needed once, where it is not the embedded one and was not named here before.")
+@click.option("--encoder", "own", metavar="NAME",
+              help="The encoder that made the library; needed once, where it is not the embedded one and was not named "
+              "here before.")
 @_asked
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @_exports
-def search(lib, query, only, own, as_json, **options):
+def search(lib: str, query: str | None, only: tuple, own: str | None, as_json: bool, **options: object):
     "Find the moments that match QUERY in all videos of the library LIB."
     from vfr_lib.library.library import Library
     _check_out(options)
@@ -244,39 +316,45 @@ def search(lib, query, only, own, as_json, **options):
     _say(moments, as_json, "this library", options["top"], _looks(config))
     _write(moments, options, query, {v.link: v.path for v in library.videos if v.link and not v.missing})
 
+# %% ../nbs/90_cli.ipynb #02b237a5
 @app.command()
 @click.argument("lib")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
-def videos(lib, as_json):
+def videos(lib: str, as_json: bool):
     "List the videos of the library LIB."
     from dataclasses import asdict
     from vfr_lib.library.library import Library
     listed = Library(lib, create=False).videos
     if as_json: return click.echo(json.dumps([asdict(v) for v in listed], indent=1))
-    rows = [[v.id[:12], hms(v.duration), str(v.frames), str(v.lines), f"{_plain(v.title)}  {_plain(v.link or v.path)}" + "  (the file is gone)" * v.missing] for v in listed]
+    title = lambda v: f"{_plain(v.title)}  {_plain(v.link or v.path)}" + "  (the file is gone)" * v.missing
+    rows = [[v.id[:12], hms(v.duration), str(v.frames), str(v.lines), title(v)] for v in listed]
     click.echo(_table(rows, ["id", "length", "frames", "lines", "title"]) if rows else "no videos")
 
+# %% ../nbs/90_cli.ipynb #d108df51
 @app.command()
 @click.argument("lib")
 @click.option("--encoder", metavar="NAME", help="The encoder that made the library, see 'vfr search'.")
-def index(lib, encoder):
-    "Index the library LIB on disk, for one that is larger than memory, and print what share of the truly best frames it finds."
+def index(lib: str, encoder: str | None):
+    """Index the library LIB on disk, for one that is larger than memory, and print what share of the truly best
+    frames it finds."""
     from vfr_lib.library.library import Library, build_index
     click.echo(json.dumps(build_index(Library(lib, encoder, create=False))))
 
+# %% ../nbs/90_cli.ipynb #43c4034e
 @app.command()
 @click.argument("lib")
 @click.argument("video")
-def remove(lib, video):
+def remove(lib: str, video: str):
     "Take VIDEO (title, path, link or id) out of the library LIB; its file stays."
     from vfr_lib.library.library import Library
     Library(lib, create=False).remove(video)
 
+# %% ../nbs/90_cli.ipynb #7b4ace39
 @app.command()
 @click.argument("video")
 @click.option("--every", default="1", show_default=True, metavar="SECONDS", help="One frame per this many seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array of seconds.")
-def frames(video, every, as_json):
+def frames(video: str, every: str, as_json: bool):
     "List the times of the frames of VIDEO that a search looks at."
     from vfr_lib.media.frames import check_step, frame_times
     from vfr_lib.media.source import open_video
@@ -285,11 +363,13 @@ def frames(video, every, as_json):
     try: path = open_video(video, lambda p: bar("download", p["bytes"], p["total"])).path
     finally: bar.close()
     times = frame_times(path, _seconds(every))
-    click.echo(json.dumps([round(t, 6) for t in times]) if as_json else "\n".join(f"{t:.6f}  {hms(t, 3)}" for t in times))
+    click.echo(json.dumps([round(t, 6) for t in times]) if as_json
+               else "\n".join(f"{t:.6f}  {hms(t, 3)}" for t in times))
 
+# %% ../nbs/90_cli.ipynb #888b06f6
 @app.command()
 @click.argument("out", metavar="OUT.mp4")
-def sample(out):
+def sample(out: str):
     "Write the embedded sample, a clip of 25 seconds with five scenes, to OUT.mp4."
     from vfr_lib.media.synthetic import sample_clip
     click.echo(sample_clip(out))
@@ -297,9 +377,10 @@ def sample(out):
 # %% ../nbs/90_cli.ipynb #56c27d00
 @app.command()
 @click.argument("lib")
-@click.option("--repair", is_flag=True, help="Take out half videos, so that 'vfr add' reads them again, and forget thumbnails that are no pictures; whole videos stay.")
+@click.option("--repair", is_flag=True, help="Take out half videos, so that 'vfr add' reads them again, and forget "
+              "thumbnails that are no pictures; whole videos stay.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: videos, faults, repaired.")
-def check(lib, repair, as_json):
+def check(lib: str, repair: bool, as_json: bool):
     "See whether all videos of the library LIB are whole. Exit status 1 where they are not, and were not repaired."
     from vfr_lib.library.library import Library
     found = Library(lib, create=False).check(repair)
@@ -313,39 +394,54 @@ def check(lib, repair, as_json):
 @click.argument("kinds", nargs=-1)
 @click.option("--clear", is_flag=True, help="Delete them: everything, or the KINDS that are named.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def cache(kinds, clear, as_json):
-    "Show what the cache folder holds, or clear it. KINDS: vectors, videos, features, hashes, digests, copies, bench, other."
+def cache(kinds: tuple, clear: bool, as_json: bool):
+    """Show what the cache folder holds, or clear it. KINDS: vectors, videos, features, hashes, digests, copies,
+    bench, other."""
     from vfr_lib.cache import KINDS, cache_folder, cache_limit, cache_usage, clear_cache
     if kinds and not clear: raise VfrError("KINDS are for --clear: 'vfr cache' shows everything")
     usage = clear_cache(kinds) if clear else cache_usage()
     if as_json: return click.echo(json.dumps({k: dict(files=n, bytes=size) for k, (n, size) in usage.items()}))
-    click.echo(f"{cache_folder()}: {'cleared' if clear else f'vectors are kept up to {size_text(cache_limit())} (VFR_CACHE_LIMIT)'}")
-    click.echo(_table([[str(n), size_text(size), f"{k}  {KINDS.get(k, '')}"] for k, (n, size) in usage.items()], ["files", "size", "kind"]) if usage else "nothing" + " to clear" * clear)
+    state = "cleared" if clear else f"vectors are kept up to {size_text(cache_limit())} (VFR_CACHE_LIMIT)"
+    click.echo(f"{cache_folder()}: {state}")
+    rows = [[str(n), size_text(size), f"{k}  {KINDS.get(k, '')}"] for k, (n, size) in usage.items()]
+    click.echo(_table(rows, ["files", "size", "kind"]) if rows else "nothing" + " to clear" * clear)
 
 # %% ../nbs/90_cli.ipynb #64a96326
 @app.command()
 @click.argument("video", required=False)
 @click.option("--quick", is_flag=True, help="Short clips and one round: a first impression in a minute or two.")
-@click.option("--search", "searching", is_flag=True, help="Measure instead the search of libraries of 1,000 to 1,000,000 frames against the speed of memory; takes 3 GB of disk.")
-@click.option("--scale", "scaling", is_flag=True, help="Measure instead the slopes: what an hour of video costs by codec and size, and a library by its frames, pieces and videos, to a million frames; takes 10 GB of disk and the better part of an hour, with --quick some minutes.")
-@click.option("--ray", "sharing", is_flag=True, help="Measure instead what it costs and brings to share the work of `vfr add` among 1, 2 and 4 workers of Ray; some ten minutes, to be run on a machine that has nothing else to do.")
+@click.option("--search", "searching", is_flag=True,
+              help="Measure instead the search of libraries of 1,000 to 1,000,000 frames against the speed of memory; "
+              "takes 3 GB of disk.")
+@click.option("--scale", "scaling", is_flag=True, help="Measure instead the slopes: what an hour of video costs by "
+              "codec and size, and a library by its frames, pieces and videos, to a million frames; takes 10 GB of "
+              "disk and the better part of an hour, with --quick some minutes.")
+@click.option("--ray", "sharing", is_flag=True, help="Measure instead what it costs and brings to share the work of "
+              "`vfr add` among 1, 2 and 4 workers of Ray; some ten minutes, to be run on a machine that has nothing "
+              "else to do.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def bench(video, quick, searching, scaling, sharing, as_json):
-    "Measure this machine against the usual ways, side by side, on VIDEO or on clips made for it. Ratios of processor time; all answers are checked first."
+def bench(video: str | None, quick: bool, searching: bool, scaling: bool, sharing: bool, as_json: bool):
+    """Measure this machine against the usual ways, side by side, on VIDEO or on clips made for it. Ratios of
+    processor time; all answers are checked first."""
     say = (lambda text: click.echo(f"measuring {text} ...", err=True)) if sys.stderr.isatty() else lambda text: None
     if searching:
         from vfr_lib.bench.search import bench_search
         rows = bench_search((1_000, 10_000, 100_000) if quick else (1_000, 10_000, 100_000, 1_000_000), say=say)
-        return click.echo(json.dumps(rows) if as_json else _table([[f"{r['frames']:,}", *(f"{r[k]:.2f}" for k in ("read_ms", "scan_ms", "scan_ratio", "search_ms", "lancedb_ms")), ""] for r in rows], ["frames", "read ms", "scan ms", "ratio", "search ms", "LanceDB ms", ""]))
+        if as_json: return click.echo(json.dumps(rows))
+        columns = ("read_ms", "scan_ms", "scan_ratio", "search_ms", "lancedb_ms")
+        heads = ["frames", "read ms", "scan ms", "ratio", "search ms", "LanceDB ms", ""]
+        return click.echo(_table([[f"{r['frames']:,}", *(f"{r[k]:.2f}" for k in columns), ""] for r in rows], heads))
     if scaling:
         from vfr_lib.bench.scale import bench_scale, scale_tables
         slopes = bench_scale(quick, say)
-        return click.echo(json.dumps(slopes) if as_json else "\n\n".join(f"{name}\n{_table(rows, heads)}" for name, heads, rows in scale_tables(slopes)))
+        if as_json: return click.echo(json.dumps(slopes))
+        return click.echo("\n\n".join(f"{name}\n{_table(rows, heads)}" for name, heads, rows in scale_tables(slopes)))
     if sharing:
         from vfr_lib.bench.scale import ray_costs
         from vfr_lib.bench.speed import bench_clip
         rows = ray_costs(bench_clip(360, 60), (2, 6) if quick else (6, 24), say=say)
-        return click.echo(json.dumps(rows) if as_json else _table([[*map(str, r.values()), ""] for r in rows], [*rows[0], ""]))
+        return click.echo(json.dumps(rows) if as_json else _table([[*map(str, r.values()), ""] for r in rows],
+                                                                  [*rows[0], ""]))
     from vfr_lib.bench.speed import bench
     from vfr_lib.media.source import open_video
     if video: video = open_video(video).path
@@ -357,20 +453,27 @@ def bench(video, quick, searching, scaling, sharing, as_json):
 @click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "msrvtt", "moments"]))
 @click.argument("root")
 @click.option("--split", help="What to measure on.  [default: test; msrvtt: 1k-A]")
-@click.option("--encoder", default="embedded", show_default=True, metavar="NAME", help="'embedded', a folder, or a hub id.")
-@click.option("--in-batch", type=click.IntRange(2), metavar="N", help="Rank among N pairs of a batch only, to compare with systems that do; not an honest figure.")
-@click.option("--pictures", type=click.IntRange(2), metavar="N", help="With --in-batch: take N pictures of the split, drawn at random.")
-@click.option("--engine", metavar="NAME", help="See pictures as `vfr find` does, once each, by this engine: torch, openvino-int8, ...")
+@click.option("--encoder", default="embedded", show_default=True, metavar="NAME",
+              help="'embedded', a folder, or a hub id.")
+@click.option("--in-batch", type=click.IntRange(2), metavar="N",
+              help="Rank among N pairs of a batch only, to compare with systems that do; not an honest figure.")
+@click.option("--pictures", type=click.IntRange(2), metavar="N",
+              help="With --in-batch: take N pictures of the split, drawn at random.")
+@click.option("--engine", metavar="NAME",
+              help="See pictures as `vfr find` does, once each, by this engine: torch, openvino-int8, ...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def evaluate(dataset, root, split, encoder, in_batch, pictures, engine, as_json):
+def evaluate(dataset: str, root: str, split: str | None, encoder: str, as_json: bool, **options: object):
     """Measure ENCODER on DATASET's split in folder ROOT, over the full gallery, with its protocol.
 
-    'moments' builds clips from Flickr8k's photographs in ROOT and measures how far off the times are that a sentence gets.
+    'moments' builds clips from Flickr8k's photographs in ROOT and measures how far off the times are that a
+    sentence gets.
     """
     from vfr_lib.train import datasets, evaluation
+    in_batch, pictures, engine = (options[k] for k in ("in_batch", "pictures", "engine"))
     read = datasets.flickr8k if dataset == "moments" else getattr(datasets, dataset)
     data, seen = read(root, split or ("1k-A" if dataset == "msrvtt" else "test")), sys.stderr.isatty()
-    if in_batch and dataset in ("msrvtt", "moments"): raise VfrError(f"--in-batch is for data of pictures, not for {dataset}")
+    if in_batch and dataset in ("msrvtt", "moments"):
+        raise VfrError(f"--in-batch is for data of pictures, not for {dataset}")
     if pictures and not in_batch: raise VfrError("--pictures is for --in-batch: a full gallery takes all pictures")
     if engine: encoder = _engine(encoder, engine)
     if dataset == "moments":
@@ -380,13 +483,19 @@ def evaluate(dataset, root, split, encoder, in_batch, pictures, engine, as_json)
     else: report = evaluation.evaluate(data, encoder, progress=seen, train=_training_split(read, root, data))
     click.echo(report.to_json() if as_json else report._repr_markdown_())
 
-def _training_split(read, root, data):
-    "The split that a model of this data set learns from, or None: not everyone has it, and of the split itself there is nothing to compare."
+
+# %% ../nbs/90_cli.ipynb #05f67995
+def _training_split(read: Callable, root: str, data: "CaptionedImages"):
+    """The split that a model of this data set learns from, or None.
+
+    Not everyone has it, and of the split itself there is nothing to compare.
+    """
     name = "train-9k" if data.split == "1k-A" else "train"
     if data.split == name: return None
     try: return read(root, name)
     except VfrError as e: click.echo(f"note: what {data.split} shares with {name} was not checked: {e}", err=True)
 
+# %% ../nbs/90_cli.ipynb #b59e9e82
 @app.command()
 @click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k"]))
 @click.argument("root")
@@ -395,25 +504,24 @@ def _training_split(read, root, data):
               help="ResNet-50 to start from, in torchvision's layout.")
 @click.option("--text-weights", default="distilbert-base-uncased", show_default=True, metavar="NAME",
               help="DistilBERT or BERT to start from: a hub id or a folder.")
-@click.option("--start", metavar="DIR", help="An encoder to train further, instead of the two weights: a folder, or 'embedded'.")
-@click.option("--extra-captions", metavar="FILE", help="More captions of the training pictures: 'file<TAB>caption' lines.")
+@click.option("--start", metavar="DIR",
+              help="An encoder to train further, instead of the two weights: a folder, or 'embedded'.")
+@click.option("--extra-captions", metavar="FILE",
+              help="More captions of the training pictures: 'file<TAB>caption' lines.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was stopped in DIR, with the same options.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of TrainConfig or EncoderConfig; may be repeated.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
+              help="A setting of TrainConfig or EncoderConfig; may be repeated.")
 @click.option("--store", default="int8", show_default=True, type=click.Choice(["float32", "float16", "int8"]),
               help="How the finished encoder is stored in DIR/encoder.")
-def train(dataset, root, out, image_weights, text_weights, start, extra_captions, resume, settings, store):
+def train(dataset: str, root: str, out: str, settings: tuple, store: str, resume: bool, **options: object):
     "Train an encoder on the train split of DATASET in folder ROOT, watching its dev split."
-    import torch
     from vfr_lib import encoders
     from vfr_lib.train import datasets, loop as training
     config, shape = training.read_settings(settings)
     read, group = getattr(datasets, dataset), training.launched_group()
     with group.together():
-        train, dev = read(root, "train", extra_captions), read(root, "dev")
-        torch.manual_seed(config.seed)
-        name = os.path.basename(os.path.abspath(out))
-        if start: model = encoders.reconfigured(encoders.load_encoder(start), name, **shape)
-        else: model = encoders.build_encoder(image_weights, text_weights, name=name, **shape)
+        train, dev = read(root, "train", options["extra_captions"]), read(root, "dev")
+        model = _model_to_train(os.path.basename(os.path.abspath(out)), config.seed, shape, options)
     history = training.fit(model, train, dev, config, out, resume)
     if not group.is_main: return
     saved = encoders.save_encoder(model, os.path.join(out, "encoder"), store)
@@ -421,28 +529,38 @@ def train(dataset, root, out, image_weights, text_weights, start, extra_captions
     click.echo(saved)
     if history: click.echo(f"dev, text to image: {history[-1]['dev']}")
 
+# %% ../nbs/90_cli.ipynb #38249ffa
+def _model_to_train(name: str, seed: int, shape: dict, options: dict):
+    "The encoder that training begins with: one that is there, or one built from weights; the same for a seed."
+    import torch
+    from vfr_lib import encoders
+    torch.manual_seed(seed)
+    if options["start"]: return encoders.reconfigured(encoders.load_encoder(options["start"]), name, **shape)
+    return encoders.build_encoder(options["image_weights"], options["text_weights"], name=name, **shape)
+
 # %% ../nbs/90_cli.ipynb #140b6b31
 @app.command()
 @click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k"]))
 @click.argument("root")
 @click.option("--encoder", required=True, metavar="DIR", help="Folder of the encoder.")
 @click.option("--split", default="dev", show_default=True, help="Pictures that the encoder has not learned from.")
-def calibrate(dataset, root, encoder, split):
+def calibrate(dataset: str, root: str, encoder: str, split: str | None):
     "Keep a background beside the encoder in DIR, so that searches with it can say how sure they are."
     from vfr_lib.train import datasets
     click.echo(_background(encoder, getattr(datasets, dataset)(root, split)))
 
-def _background(folder, data):
+def _background(folder: str, data: "CaptionedImages"):
     "Write the background of the encoder in a folder; returns the file's path."
     from vfr_lib.encoders.inference import InferenceEncoder
     from vfr_lib.search.calibration import make_reference_set, save_reference_set
     served = InferenceEncoder(folder, engine="torch")
     return save_reference_set(make_reference_set(served, data), served, f"{data.name} {data.split}: {data.source}")
 
+# %% ../nbs/90_cli.ipynb #1e0aa357
 @app.command()
 @click.option("--app", "alone", is_flag=True, help="Serve the demo alone, as a page, instead of opening JupyterLab.")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
-def demo(alone, args):
+def demo(alone: bool, args: tuple):
     """Open the demo in a browser: paste a link, type a sentence, jump to the moment.
 
     ARGS, after --, go to the server, e.g. vfr demo -- --no-browser --port 9000
@@ -450,8 +568,8 @@ def demo(alone, args):
     from vfr_lib.ui.demo import launch
     raise SystemExit(launch(alone, args))
 
-# %% ../nbs/90_cli.ipynb #e41d4c6e
-def main(args=None):
+# %% ../nbs/90_cli.ipynb #751cbe79
+def main(args: list | None = None):
     "Entry point of the `vfr` command; returns the exit status."
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", VfrWarning)
@@ -462,7 +580,8 @@ def main(args=None):
     try: return _run(args)
     finally: sys.stdout, sys.stderr = streams
 
-def _run(args):
+# %% ../nbs/90_cli.ipynb #e41d4c6e
+def _run(args: list | None):
     "Run a command; the exit status, with one line on standard error where it is not 0."
     try: app.main(args, prog_name="vfr", standalone_mode=False)
     except VfrError as e: return _fail(str(e), 2)
@@ -478,7 +597,9 @@ def _run(args):
     except OSError as e: return _fail(f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}", 1)
     return 0
 
-def _fail(line, status):
-    if os.environ.get("RANK", "0") != "0": time.sleep(10)   # one of several processes: the first says it, and its launcher ends us meanwhile
+# %% ../nbs/90_cli.ipynb #51e505d7
+def _fail(line: str, status: int):
+    # one of several processes: the first says it, and its launcher ends us meanwhile
+    if os.environ.get("RANK", "0") != "0": time.sleep(10)
     click.echo(f"vfr: {' '.join(line.split())}", err=True)
     return status

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['printable', 'VfrError', 'VfrWarning', 'warn', 'renamed', 'renamed_field', 'hms', 'parse_time', 'size_text',
-           'parse_size', 'Frame', 'opencv', 'to_jpeg', 'figure_html', 'Moment', 'p_text', 'Moments', 'home_path',
+           'parse_size', 'opencv', 'to_jpeg', 'figure_html', 'Frame', 'p_text', 'Moment', 'Moments', 'home_path',
            'writable_path', 'write_whole', 'pick_device']
 
 # %% ../nbs/00_core.ipynb #09285743
@@ -13,38 +13,43 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Callable, Iterator
 
 import numpy as np
 
-# %% ../nbs/00_core.ipynb #93bd493c
-def printable(text): # anything
-    "The text on one line that any terminal shows as it is: what would steer the terminal, turn the reading direction or is no text at all is written with a backslash."
-    line = " ".join(str(text).split())
-    if line.isascii() and line.isprintable(): return line
-    steers = lambda c: ord(c) < 32 or 127 <= ord(c) < 160 or 0xd800 <= ord(c) < 0xe000 or c in "\u061c\u200e\u200f\u2028\u2029" or "\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069"
-    return "".join(c.encode("unicode_escape", "surrogatepass").decode() if steers(c) else c for c in line)
+# %% ../nbs/00_core.ipynb #17ed2637
+_steering = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
+def printable(text: object) -> str: # anything
+    """The text on one line that any terminal shows as it is: what would steer the terminal,
+    turn the reading direction or is no text at all is written with a backslash."""
+    line = " ".join(str(text).split())
+    return _steering.sub(lambda m: m[0].encode("unicode_escape", "surrogatepass").decode(), line)
+
+# %% ../nbs/00_core.ipynb #93bd493c
 class VfrError(Exception):
     "A user's mistake or a missing thing, said in one line with the way out."
-    def __init__(self, message, # one line: what was given, why it cannot work, the way out
-                 kind="input"): # a word for programs, e.g. `input`, `network`, `private`, `live`, `disk`
+    def __init__(self, message: str, # one line: what was given, why it cannot work, the way out
+                 kind: str = "input"): # a word for programs, e.g. `input`, `network`, `private`, `live`, `disk`
         super().__init__(printable(message))
         self.kind = kind
 
+# %% ../nbs/00_core.ipynb #ae3ea543
 class VfrWarning(UserWarning):
     "Something the user should know, although there is an answer."
 
-def warn(message):
+def warn(message: str) -> None: # one line
     "Say `message` once, as a `VfrWarning`."
     warn.spoken += 1
-    if not any([listener(printable(message)) for listener in warn.listeners]): warnings.warn(printable(message), VfrWarning, stacklevel=3)
+    heard = [listener(printable(message)) for listener in warn.listeners]
+    if not any(heard): warnings.warn(printable(message), VfrWarning, stacklevel=3)
 
 warn.spoken = 0   # how often
-warn.listeners = []   # functions of a message that say whether it was theirs, e.g. of the demo, where nobody reads standard error
+warn.listeners = []   # functions of a message that say whether it was theirs
 
 # %% ../nbs/00_core.ipynb #renamed2
-def renamed(names: dict, # {old name: new name}
-            of: dict): # the room's `globals()`
+def renamed(names: dict[str, str], # {old name: new name}
+            of: dict) -> Callable: # the room's `globals()`
     "A room's `__getattr__`, by which old names go on working with a DeprecationWarning."
     def get(name):
         if name not in names: raise AttributeError(f"{of['__name__']} has no {name!r}")
@@ -52,7 +57,7 @@ def renamed(names: dict, # {old name: new name}
         return of[names[name]]
     return get
 
-def renamed_field(old: str, new: str):
+def renamed_field(old: str, new: str) -> property:
     "A property for a field's old name, with a DeprecationWarning."
     def get(self):
         warnings.warn(f"{old} is called {new} now", DeprecationWarning, stacklevel=2)
@@ -60,8 +65,8 @@ def renamed_field(old: str, new: str):
     return property(get)
 
 # %% ../nbs/00_core.ipynb #bf9465f5
-def hms(seconds, # a time or a duration in seconds
-        decimals=0): # digits after the second
+def hms(seconds: float, # a time or a duration
+        decimals: int = 0) -> str: # digits after the second
     "Seconds as people write them: 5 -> `0:05`, 3725.5 -> `1:02:05`."
     ticks = round(abs(float(seconds)) * 10 ** decimals)
     whole, part = divmod(ticks, 10 ** decimals)
@@ -71,7 +76,7 @@ def hms(seconds, # a time or a duration in seconds
     return ("-" if seconds < 0 and ticks else "") + text
 
 # %% ../nbs/00_core.ipynb #7732c171
-def parse_time(text): # `75`, `75.5`, `1:15`, `01:01:15.5`, or a number of seconds
+def parse_time(text: str | float) -> float: # `75`, `75.5`, `1:15`, `01:01:15.5`, or a number of seconds
     "The opposite of `hms`: seconds as a float; VfrError where it is not a time."
     m = re.fullmatch(r"\s*(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)\s*", str(text))
     if not m or (m[2] is not None and float(m[3]) >= 60) or (m[1] is not None and int(m[2]) >= 60):
@@ -79,17 +84,48 @@ def parse_time(text): # `75`, `75.5`, `1:15`, `01:01:15.5`, or a number of secon
     return int(m[1] or 0) * 3600 + int(m[2] or 0) * 60 + float(m[3])
 
 # %% ../nbs/00_core.ipynb #cc48cd08
-def size_text(n): # bytes
+def size_text(n: float) -> str: # bytes
     "Bytes as people write them: 1234567 -> `1.2 MB`."
     for unit in ("B", "kB", "MB", "GB"):
         if n < 1000 or unit == "GB": return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
         n /= 1000
 
-def parse_size(text): # `500 MB`, `2GB`, `1.5 kB` or a number of bytes
+def parse_size(text: str | int) -> int: # `500 MB`, `2GB`, `1.5 kB` or a number of bytes
     "The opposite of `size_text`: bytes as an integer; VfrError where it is not a size."
     m = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([kmgt]?)b?\s*", str(text), re.I)
     if not m: raise VfrError(f"{text!r} is not a size: write e.g. 500 MB or 2 GB")
     return int(float(m[1]) * 1000 ** " kmgt".index(m[2].lower() or " "))
+
+# %% ../nbs/00_core.ipynb #4175e157
+def opencv() -> "module":
+    "The `cv2` module, or a VfrError that says what to install where its system library is missing."
+    try: import cv2
+    except ImportError as e:
+        instead = "pip uninstall -y opencv-python && pip install opencv-python-headless"
+        raise VfrError(f"OpenCV cannot start ({e}): {instead}", "opencv") from None
+    return cv2
+
+# %% ../nbs/00_core.ipynb #5b4d097f
+def to_jpeg(image: np.ndarray, # RGB uint8, (height, width, 3)
+            width: int = None, # pixels; scale down to this, if it is wider
+            quality: int = 85) -> bytes: # from 0 to 100
+    "The picture as the bytes of a JPEG file."
+    cv2 = opencv()
+    h, w = image.shape[:2]
+    if width and w > width:
+        image = cv2.resize(image, (width, max(1, round(h * width / w))), interpolation=cv2.INTER_AREA)
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+def figure_html(image: np.ndarray, # RGB uint8, (height, width, 3)
+                caption: str, # lines of plain text
+                width: int = 240) -> str: # pixels, at most
+    "A picture over lines of text, as HTML."
+    data, text = base64.b64encode(to_jpeg(image, width)).decode(), html.escape(caption)
+    return (f'<figure style="display:inline-block;margin:4px;text-align:center;font-size:90%">'
+            f'<img src="data:image/jpeg;base64,{data}" alt="{text}" style="max-width:{width}px;border-radius:4px">'
+            f'<figcaption style="max-width:{width}px;overflow-wrap:anywhere">{text.replace(chr(10), "<br>")}'
+            '</figcaption></figure>')
 
 # %% ../nbs/00_core.ipynb #f3c8af52
 @dataclass(frozen=True)
@@ -100,38 +136,17 @@ class Frame:
     timestamp: Fraction = None            # seconds on the file's own clock, exact; a browser's `currentTime` follows it
 
     @property
-    def size(self):
+    def size(self) -> tuple[int, int]:
         "(width, height) in pixels."
         return self.image.shape[1], self.image.shape[0]
 
     def _repr_html_(self):
         return figure_html(self.image, hms(self.time, 3))
 
-# %% ../nbs/00_core.ipynb #5b4d097f
-def opencv():
-    "The `cv2` module, or a VfrError that says what to install where its system library is missing."
-    try: import cv2
-    except ImportError as e:
-        raise VfrError(f"OpenCV cannot start ({e}): pip uninstall -y opencv-python && pip install opencv-python-headless", "opencv") from None
-    return cv2
-
-def to_jpeg(image, # RGB uint8, (height, width, 3)
-            width=None, # scale down to this many pixels, if it is wider
-            quality=85):
-    "The picture as the bytes of a JPEG file."
-    cv2 = opencv()
-    h, w = image.shape[:2]
-    if width and w > width: image = cv2.resize(image, (width, max(1, round(h * width / w))), interpolation=cv2.INTER_AREA)
-    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-
-def figure_html(image, # RGB uint8, (height, width, 3)
-                caption, # lines of plain text
-                width=240): # pixels, at most
-    "A picture over lines of text, as HTML."
-    data = base64.b64encode(to_jpeg(image, width)).decode()
-    return (f'<figure style="display:inline-block;margin:4px;text-align:center;font-size:90%">'
-            f'<img src="data:image/jpeg;base64,{data}" alt="{html.escape(caption)}" style="max-width:{width}px;border-radius:4px">'
-            f'<figcaption style="max-width:{width}px;overflow-wrap:anywhere">{html.escape(caption).replace(chr(10), "<br>")}</figcaption></figure>')
+# %% ../nbs/00_core.ipynb #8c5dba91
+def p_text(p: float) -> str: # a p-value
+    "A p-value as people write it: `p 0.03`, `p < 0.001`."
+    return "p < 0.001" if p < 0.001 else f"p {p:.2g}"
 
 # %% ../nbs/00_core.ipynb #c7b07154
 @dataclass(frozen=True)
@@ -149,7 +164,7 @@ class Moment:
     text: str = None                      # the words that match, read or said
     said = renamed_field("said", "text")
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         "The plain values, times in seconds to the microsecond; no picture."
         out = dict(video=self.video, **{k: round(getattr(self, k), 6) for k in ("start", "end", "time", "score")})
         if self.p_value is not None: out["p_value"] = self.p_value
@@ -165,12 +180,10 @@ class Moment:
 
     def _repr_html_(self):
         sure = "" if self.p_value is None else f" · {p_text(self.p_value)}"
-        caption = f"{hms(self.time, 1)} ({hms(self.start)}–{hms(self.end)}) · {self.score:.3f}{sure}" + (f"\n{self.title}" if self.title else "") + (f"\n“{self.text}”" if self.text else "")
+        caption = f"{hms(self.time, 1)} ({hms(self.start)}–{hms(self.end)}) · {self.score:.3f}{sure}"
+        if self.title: caption += f"\n{self.title}"
+        if self.text: caption += f"\n“{self.text}”"
         return f"<p>{html.escape(caption)}</p>" if self.image is None else figure_html(self.image, caption)
-
-def p_text(p): # a p-value
-    "A p-value as people write it: `p 0.03`, `p < 0.001`."
-    return "p < 0.001" if p < 0.001 else f"p {p:.2g}"
 
 # %% ../nbs/00_core.ipynb #e50c97c4
 class Moments(list):
@@ -184,11 +197,13 @@ class Moments(list):
     share = renamed_field("share", "fraction")
 
     @property
-    def convincing(self):
-        "Whether one of them would be an answer: it was said, its p-value is at most `level`, or nothing has measured it and its score is above 0."
-        return any(m.evidence != ("seen",) or (m.score > 0 if m.p_value is None else m.p_value <= self.level) for m in self)
+    def convincing(self) -> bool:
+        """Whether one of them would be an answer: it was said, its p-value is at most `level`,
+        or nothing has measured it and its score is above 0."""
+        likely = lambda m: m.score > 0 if m.p_value is None else m.p_value <= self.level
+        return any(m.evidence != ("seen",) or likely(m) for m in self)
 
-    def plot(self):
+    def plot(self) -> "matplotlib.figure.Figure":
         "The filmstrip as a matplotlib figure, for pages that cannot hold HTML."
         import matplotlib.pyplot as plt
         fig, axes = plt.subplots(1, max(1, len(self)), figsize=(3 * max(1, len(self)), 2.2), squeeze=False)
@@ -204,36 +219,47 @@ class Moments(list):
         doubt = "" if self.convincing else "<p><em>Nothing convincing; these are only the best guesses.</em></p>"
         return doubt + "".join(m._repr_html_() for m in self)
 
-# %% ../nbs/00_core.ipynb #7e32d67c
-def home_path(path): # a path; `~` and `~user` are home folders, as in the shell
+# %% ../nbs/00_core.ipynb #871e4c6b
+def home_path(path: str | Path) -> Path: # `~` and `~user` are home folders, as in the shell
     "The path as the system knows it; VfrError where it cannot be one."
     try:
         text = os.fsdecode(path)
-        return Path(os.path.expanduser(text) if text.startswith("~") and not os.path.lexists(text) else text).resolve()
+        if text.startswith("~") and not os.path.lexists(text): text = os.path.expanduser(text)
+        return Path(text).resolve()
     except (OSError, ValueError, TypeError, RuntimeError) as e:   # e.g. a zero byte, or links in a circle
-        raise VfrError(f"{str(path)[:80]!r} cannot be the name of a file ({getattr(e, 'strerror', None) or e}): choose another") from None
+        raise VfrError(f"{str(path)[:80]!r} cannot be the name of a file ({getattr(e, 'strerror', None) or e}): "
+                       "choose another") from None
 
-def writable_path(path): # of a file; `~` is the home folder
+def writable_path(path: str | Path) -> Path: # of a file; `~` is the home folder
     "The file that a path means, a link's target; VfrError where none can be written."
     path = home_path(path)
     try:
         if path.is_dir(): raise VfrError(f"{path} is a folder: give the name of a file to write")
         if path.exists() and not path.is_file(): raise VfrError(f"{path} is not a plain file: write elsewhere")
-        if not path.parent.is_dir(): raise VfrError(f"{path.parent} is not a folder: create it first, or write elsewhere")
+        if not path.parent.is_dir():
+            raise VfrError(f"{path.parent} is not a folder: create it first, or write elsewhere")
         if path.exists() and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK)):
             raise VfrError(f"{path} is write-protected: choose another name, or allow it with chmod u+w", "disk")
-    except OSError as e: raise VfrError(f"{str(path)[:200]} cannot be the name of a file to write ({e.strerror}): choose another", "disk") from None
+    except OSError as e:
+        raise VfrError(f"{str(path)[:200]} cannot be the name of a file to write ({e.strerror}): choose another",
+                       "disk") from None
     return path
 
+# %% ../nbs/00_core.ipynb #7e32d67c
+def _new_file(path: Path, beside: Path) -> None:
+    "Make an empty file at `path`, with the rights that the umask leaves; VfrError about `beside` where it cannot be."
+    try: os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except PermissionError:
+        raise VfrError(f"{beside.parent} is a folder in which you may not write: choose another", "disk") from None
+    except OSError as e: raise VfrError(f"cannot write {beside}: {e.strerror}", "disk") from None
+
 @contextmanager
-def write_whole(path): # the file to appear
-    "Yield a temporary path beside `path`; it becomes `path` when the block ends well and vanishes when it does not."
+def write_whole(path: str | Path) -> Iterator[Path]: # the file to appear
+    """Yield a temporary path beside `path`; it becomes `path` when the block ends well
+    and vanishes when it does not. VfrError of kind `disk` where it cannot be written."""
     path = writable_path(path)
     tmp = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}{path.suffix}")
-    try: os.close(os.open(tmp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))   # the system takes away what the umask says
-    except OSError as e:
-        if isinstance(e, PermissionError): raise VfrError(f"{path.parent} is a folder in which you may not write: choose another", "disk") from None
-        raise VfrError(f"cannot write {path}: {e.strerror}", "disk") from None
+    _new_file(tmp, path)
     try:
         yield tmp
         if path.exists(): tmp.chmod(path.stat().st_mode)
@@ -243,7 +269,7 @@ def write_whole(path): # the file to appear
     finally: tmp.unlink(missing_ok=True)
 
 # %% ../nbs/00_core.ipynb #9c5781b7
-def pick_device(device=None): # `cpu`, `cuda`, `mps`, ...; None takes the best
+def pick_device(device: str = None) -> "torch.device": # `cpu`, `cuda`, `mps`, ...; None takes the best
     "A `torch.device`: the one asked for, or the best of this machine."
     import torch
     if device is not None: return torch.device(device)

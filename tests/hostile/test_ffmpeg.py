@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vfr_lib.core import VfrError
-from vfr_lib.export.formats import ffmpeg_input, run_ffmpeg
+from vfr_lib.export.ffmpeg import ffmpeg_input, run_ffmpeg
 from vfr_lib.media.synthetic import make_clip
 
 LONG = ["-re", "-f", "lavfi", "-i", "testsrc2=d=600", "-f", "null"]
@@ -25,7 +25,7 @@ def running(mark):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, "the guard"])
 def test_ffmpeg_ends_with_its_parent(how, tmp_path):
     mark = f"mark-{how}-{os.getpid()}"
-    code = f"from vfr_lib.export.formats import run_ffmpeg; run_ffmpeg({[*LONG, '-metadata', f'title={mark}', '-']!r}, 'x')"
+    code = f"from vfr_lib.export.ffmpeg import run_ffmpeg; run_ffmpeg({[*LONG, '-metadata', f'title={mark}', '-']!r}, 'x')"
     parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 30

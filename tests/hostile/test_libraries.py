@@ -5,13 +5,14 @@ import lance, lancedb
 import numpy as np
 import pyarrow as pa
 import pytest
+from helpers import FULL
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from PIL import Image
 from skimage import data
 
 from vfr_lib.cli import main
 from vfr_lib.core import VfrError
-from vfr_lib.export.formats import to_html
+from vfr_lib.export.page import to_html
 from vfr_lib.library.library import FORMAT, Library
 from vfr_lib.media.synthetic import make_clip
 
@@ -125,7 +126,7 @@ def damages(draw):
     return kind, name, column, draw(values_of(column, 2000)), draw(st.sampled_from([1, 10 ** 9]))
 
 
-@settings(max_examples=250, derandomize=True, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=250 if FULL else 100, derandomize=True, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(damages())
 def test_damaged_and_foreign_libraries(good, shelf, tmp_path_factory, capsys, case):
     path = tmp_path_factory.getbasetemp() / "fuzz" / "library"

@@ -12,10 +12,10 @@ KNOWN = {
     "core": {"write_whole": "its own new file"},
     "download": {"anew": "parts of a download, by its downloader's own names", "whole": "a part of another size than the server says", "_tidy": "the empty folder of a download"},
     "load": {"_swap": "the encoder that was just replaced", "save_encoder": "its own new folder"},
-    "formats": {"_unmake": "empty folders that it has made"},
+    "clips": {"_unmake": "empty folders that it has made"},
     "query": {"delete_query": "a saved query, by its name"},
     "scale": {"scale_clips": "clips that it has made"},
-    "loop": {"clear_unfinished": "what a killed run left in the folder of the run, by its pattern"},
+    "checkpoint": {"clear_unfinished": "what a killed run left in the folder of the run, by its pattern"},
 }
 
 

@@ -168,7 +168,7 @@ def _all_different(frames: FrameVectors, reference_set: ReferenceSet, seed: int)
 def _write_copies(library: Library, frames: list[FrameVectors], path: str | Path):
     for i, f in enumerate(frames):
         row = dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0)
-        library.ingest.write(row, f, [])
+        library.ingest.write(row, f, {})
 
 # %% ../../nbs/bench/82_scale.ipynb #46fc38d9
 def library_costs(path: str | Path, # a video file

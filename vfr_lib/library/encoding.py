@@ -30,8 +30,8 @@ def name_of(given, # an encoder, or its name, as for `load_for_inference`
 
 def _note(identity): return cache_folder("chosen") / hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
-def choose_encoder(identity, # see `identity_of`
-                   name): # of the encoder, see `name_of`; without one nothing is noted
+def choose_encoder(identity: str, # see `identity_of`
+                   name: "str | None"): # of the encoder, see `name_of`; without one nothing is noted
     "Note that someone on this machine has chosen this encoder: libraries that were made with it open with it."
     if name in (None, "embedded"): return
     try:
@@ -40,8 +40,9 @@ def choose_encoder(identity, # see `identity_of`
             with write_whole(note) as tmp: tmp.write_text(name)
     except (VfrError, OSError, UnicodeError): return   # a cache that cannot be written: it has to be named each time
 
-def chosen_encoder(path, # of a library
-                   about): # what the library says of itself
+def chosen_encoder(path: str,  # of a library
+                   about: dict # what the library says of itself
+                  ) -> str:
     "The name of the encoder to open a library with, the embedded one or one that was chosen on this machine; VfrError where only the library names it."
     named = about["encoder"]
     if named == "embedded" or named == str(EMBEDDED): return "embedded"
@@ -58,8 +59,8 @@ class LibraryEncoder:
     generation = 0   # how often the library was made anew at this place with another encoder
     _loaded = _made = None   # the encoder, and what the library said of itself when it was settled
 
-    def __init__(self, store, # a `Store`
-                 given=None): # a name for `load_for_inference`, or an encoder; None takes the one that made the library, or the embedded one
+    def __init__(self, store: Store,
+                 given=None): # a name for `load_for_inference`, or an encoder; None: the one that made the library, or the embedded one
         self.store, self.given = store, given
 
     @property
@@ -73,14 +74,19 @@ class LibraryEncoder:
         return self._loaded
 
     def settle(self, served, # as `load_for_inference` gives it
-               about): # what the library says of itself
+               about: dict): # what the library says of itself
         "VfrError where an encoder is not the one that made the library; what was given here is chosen from now on."
         who = identity_of(served)
         if about["identity"] in ("", "None"):
-            raise VfrError(f"{self.store.path} was made with an encoder that did not say which it was, so nobody can tell whether {served.name!r} is the same: add the videos to a new library")
+            raise VfrError(f"{self.store.path} was made with an encoder that did not say which it was, so nobody can tell "
+                           f"whether {served.name!r} is the same: add the videos to a new library")
         if who != about["identity"]:
-            raise VfrError(f"{self.store.path} was made with the encoder {about['encoder'][:200]!r} (as it was then), not with {served.name!r}: vectors of two encoders cannot be compared; open it with the one that made it, or add the videos to a new library")
-        if served.dim != about["dim"]: raise VfrError(f"{self.store.path} is damaged: it says that its vectors have {about['dim']} numbers, those of its encoder have {served.dim}; put back a copy of it, or delete it and make it anew with vfr add", "damaged")
+            raise VfrError(f"{self.store.path} was made with the encoder {about['encoder'][:200]!r} (as it was then), "
+                           f"not with {served.name!r}: vectors of two encoders cannot be compared; "
+                           "open it with the one that made it, or add the videos to a new library")
+        if served.dim != about["dim"]:
+            raise VfrError(f"{self.store.path} is damaged: it says that its vectors have {about['dim']} numbers, those of its encoder "
+                           f"have {served.dim}; put back a copy of it, or delete it and make it anew with vfr add", "damaged")
         if self.given is not None: choose_encoder(about["identity"], name_of(self.given, served))
         self._made = about
 

@@ -52,7 +52,8 @@ def _printable(text):
 # %% ../../nbs/library/44_ingest.ipynb #2707bb55
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}   # of files that count as videos in a folder
 
-def files_below(root):
+def files_below(root: Path # a folder
+               ) -> "tuple[list[Path], list[tuple]]":
     "The videos below a folder, and [(path, why)] of what is something else; links to folders are followed, no folder is read twice."
     films, others, seen = [], [], set()
     cannot = lambda e: others.append((e.filename, f"cannot be read ({e.strerror})"))
@@ -73,13 +74,13 @@ def _titled(path):
     return re.sub("[\ud800-\udfff]", "\ufffd", os.fsencode(Path(path).stem).decode("utf-8", "replace"))
 
 # %% ../../nbs/library/44_ingest.ipynb #77e36300
-def file_stamp(path):
+def file_stamp(path: "str | Path") -> dict:
     "The size and date of a file, as the videos table has them; empty where it is gone."
     try: s = os.stat(path)
     except (OSError, ValueError): return {}
     return dict(size=s.st_size, modified=s.st_mtime_ns)
 
-def _holds(path, id):
+def _holds(path: str, id: str) -> bool:
     "Whether a file is still the video with this id."
     try: return file_digest(path)[:32] == id
     except OSError: return False
@@ -103,7 +104,7 @@ def extracted(source, # a `Source`
 # %% ../../nbs/library/44_ingest.ipynb #43fb278a
 class Ingest:
     "Adds videos one by one: reads them, and has their rows written."
-    def __init__(self, writer): # a `LibraryWriter`
+    def __init__(self, writer: LibraryWriter):
         self.writer, self.store = writer, writer.store
 
     @property
@@ -111,23 +112,33 @@ class Ingest:
         "The encoder of the library."
         return self.writer.encoding.encoder
 
-    def expand(self, given, report, stop):
+    def expand(self, given: "str | Path", # a path, a link, a folder, a playlist, or `sample`
+               report: Added, # is told what is skipped
+               stop # a threading.Event, or None
+              ) -> "list[tuple[str, str | None]]":
         "(path or link, title or None) of every video behind what was given."
-        if not isinstance(given, (str, os.PathLike)) or not os.fspath(given).strip(): raise VfrError(f"{given!r} is not a video: give a path, a link or a folder")
+        if not isinstance(given, (str, os.PathLike)) or not os.fspath(given).strip():
+            raise VfrError(f"{given!r} is not a video: give a path, a link or a folder")
         text = os.fspath(given)
-        if link := as_link(text): return [(link, None)] if link == public_link(link) and self.known(link=link) else playlist(link, stop=stop)
+        if link := as_link(text):
+            there = link == public_link(link) and self.known(link=link)
+            return [(link, None)] if there else playlist(link, stop=stop)
         path = Path(os.path.expanduser(text))
         if not path.is_dir(): return [(text if text == "sample" else str(path), None)]
         films, others = files_below(path)
         report.skipped += [(str(p), why) for p, why in others]
-        if not films: raise VfrError(f"{path} holds no videos: none of {len(others)} files ends in {', '.join(sorted(SUFFIXES)[:4])} or the like")
+        if not films:
+            raise VfrError(f"{path} holds no videos: none of {len(others)} files ends in {', '.join(sorted(SUFFIXES)[:4])} or the like")
         return [(str(p), None) for p in films]
 
-    def known(self, **what):
+    def known(self, **what # columns and their values
+             ) -> "dict | None":
+        "The first video that has these values, a row."
         columns = "id", "key", "title", "link", "path", "duration", "lines", "said", "size", "modified"
         return next((v for v in self.store.rows(*columns) if all(v[k] == w for k, w in what.items())), None)
 
-    def add_one(self, item, title, report, progress, stop):
+    def add_one(self, item: str, title: "str | None", # as `expand` gives them
+                report: Added, progress, stop): # see `Library.add`
         "Read one video and write its rows, the row of the video last."
         tell = progress or (lambda *a: None)
         link = public_link(item) if is_link(item) else None   # as it is shown and kept
@@ -137,7 +148,8 @@ class Ingest:
         if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
         stamp, id = file_stamp(path), file_digest(path, stop)[:32]
         if known := self.known(id=id): return self.met_again(known, item, path, link, report)
-        *_, frames = embed_stages(path, self.encoder, self.store.every, progress=lambda n, done, end: tell("frames", done, end), stop=stop, thumbs=True)
+        seen = lambda n, done, end: tell("frames", done, end)
+        *_, frames = embed_stages(path, self.encoder, self.store.every, progress=seen, stop=stop, thumbs=True)
         lines, said = lines_within(source.lines, source.caption_source, path, frames.end)
         rows = dict(lines=line_dicts(lines), **extracted(source, Extracting(self.store.every, self.encoder, stop)))
         name = source.title or title or ("sample" if item == "sample" else _titled(item))
@@ -146,7 +158,8 @@ class Ingest:
         report.encoded += frames.encoded
         (report.replaced if row["instead"] else report.added).append(next(v for v in self.store.videos if v.id == id))
 
-    def met_again(self, known, item, path, link, report):
+    def met_again(self, known: dict, # see `known`
+                  item: str, path: str, link: "str | None", report: Added):
         "The same content again: if the file that is known holds it no longer, this one takes its place; captions that are new are read."
         here, more = str(Path(path).absolute()), ""
         moved = not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"])
@@ -157,7 +170,8 @@ class Ingest:
             new |= dict(path=here, title=title)
         if any(known.get(name) != value for name, value in new.items()):
             known |= new
-            with self.store.errors(): self.store.table("videos").update(where=is_one_of("id", known["id"]), values=new | {"path": kept_path(known["path"])})
+            values = new | {"path": kept_path(known["path"])}
+            with self.store.errors(): self.store.table("videos").update(where=is_one_of("id", known["id"]), values=values)
         old = [v for v in self.store.rows("id", "key", "title", "path") if v["id"] != known["id"] and same_place(v["path"], here)]
         if old:
             self.writer.take_out(*(v["key"] for v in old))
@@ -166,22 +180,26 @@ class Ingest:
         if changed: report.captions.append((item, changed))
         if more or not changed: report.known(item, known["title"], more)
 
-    def _new_captions(self, known, path, moved=False):
+    def _new_captions(self, known: dict, path: str, moved: bool = False) -> "str | None":
         "Read the captions beside a video that is there already, if they are not those it has: what became of them, or None."
         there, own = beside(path), same_place(path, known["path"])
         gone = known["said"] == "beside" and not there and own and not moved   # a film that was moved alone keeps what it had
         if not (there or gone) or (known["lines"] and not own): return None   # those of another copy
         lines, said = lines_within(*lines_of(path), path, known["duration"])
         if said != "beside" and not gone: return None
-        with self.store.errors(): had = self.store.table("lines").search().where(is_one_of("video", known["key"])).select(["start", "end", "text"]).limit(None).to_arrow().to_pylist()
-        if sorted((l["start"], l["end"], l["text"]) for l in had) == sorted((l.start, l.end, l.text) for l in lines): return None
+        with self.store.errors():
+            had = self.store.table("lines").search().where(is_one_of("video", known["key"]))
+            had = had.select(["start", "end", "text"]).limit(None).to_arrow().to_pylist()
+        same = sorted((l["start"], l["end"], l["text"]) for l in had) == sorted((l.start, l.end, l.text) for l in lines)
+        if same: return None
         self._with_lines(known, lines, said)
         return "captions removed" if gone else "captions changed" if known["said"] == "beside" else "captions added"
 
-    def _with_lines(self, known, lines, said):
+    def _with_lines(self, known: dict, lines: list, said: "str | None"):
         "Enter a video again with other lines and all else that is kept of it, in one step."
         import pyarrow as pa
-        key, (row,) = new_key(known["id"]), [r for r in self.store.rows(*schemas(1)["videos"].names) if r["key"] == known["key"]]
+        rows = self.store.rows(*schemas(1)["videos"].names)
+        key, (row,) = new_key(known["id"]), [r for r in rows if r["key"] == known["key"]]
         self.writer.announce([key])
         with self.store.errors():
             if lines: self.store.table("lines").add(line_rows(key, lines))
@@ -190,11 +208,15 @@ class Ingest:
                 if len(rows): table.add(rows.set_column(0, "video", pa.array([key] * len(rows))))
         self.writer.enter([row | dict(key=key, lines=len(lines), said=said, instead=[known["key"]])])
 
-    def write(self, row, frames, rows):
+    def write(self, row: dict, # of the videos table, as far as it is known
+              frames, # `FrameVectors` with thumbnails
+              rows: dict): # {table: rows} of other kinds of evidence
         "Write frames and what other kinds of evidence keep, {table: rows}; the row of the video last."
         reference_set, key = reference_set_of(self.encoder), new_key(row["id"])
-        offsets, null_scores = reference_set.of_frames(frames.vectors, frames.blank) if reference_set else (np.where(frames.blank, np.float32(BLANK), np.float32(0)), None)
-        row |= dict(key=key, duration=frames.end, frames=len(frames), poster=frames.thumbs[len(frames) // 3], background=reference_set.digest if reference_set else None, null=null_scores)
+        offsets, null_scores = np.where(frames.blank, np.float32(BLANK), np.float32(0)), None
+        if reference_set: offsets, null_scores = reference_set.of_frames(frames.vectors, frames.blank)
+        row |= dict(key=key, duration=frames.end, frames=len(frames), poster=frames.thumbs[len(frames) // 3],
+                    background=reference_set.digest if reference_set else None, null=null_scores)
         self.writer.announce([key])
         with self.store.errors():
             self.store.table("frames").add(frame_rows(key, frames.times, frames.ends, offsets, frames.vectors, frames.thumbs))
@@ -205,10 +227,11 @@ class Ingest:
 # %% ../../nbs/library/44_ingest.ipynb #bb1b5753
 class LocalExecutor:
     "Adds videos on this machine, one after the other."
-    def add(self, ingest, # an `Ingest`
-            videos, # paths, links, folders, playlists, or `sample`
-            progress=None, stop=None, wait=True): # see `Library.add`
-        "Add what is not there yet: an `Added`."
+    def add(self, ingest: Ingest,
+            videos: tuple, # paths, links, folders, playlists, or `sample`
+            progress=None, stop=None, wait: bool = True # see `Library.add`
+           ) -> Added:
+        "Add what is not there yet."
         report, writer = Added(), ingest.writer
         with writer.writing(wait, stop):
             try:

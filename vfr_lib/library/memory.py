@@ -20,7 +20,7 @@ from ..search.visual import FrameMatrix
 # %% ../../nbs/library/45_memory.ipynb #550b5307
 def null_scores_of(rows, # of the videos table: dicts with background and null
                    reference_set): # a `ReferenceSet`, or None
-    "float32 (videos, sentences): how high the background sentences come in each video, or None where one of them was measured with another background."
+    "float32 (videos, sentences): how high reference sentences come in each video; None where one was measured with others."
     if reference_set is None: return None
     nulls = [reference_set.known_null(r["background"], r["null"]) for r in rows]
     if any(n is None for n in nulls): return None
@@ -34,7 +34,8 @@ def check_frames(found, # rows of the frames table without their thumbnails, a `
     if found.schema.field("vector").type.list_size != dim: raise ValueError(f"its vectors have not {dim} numbers")
     if any(found[name].null_count for name in found.column_names): raise ValueError("a frame is not whole")
     times, ends, offsets = (found[name].to_numpy() for name in ("time", "end", "usual"))
-    if not (np.isfinite(times) & np.isfinite(ends) & np.isfinite(offsets) & (times >= 0) & (ends >= times)).all(): raise ValueError("a frame has a time that is none")
+    finite = np.isfinite(times) & np.isfinite(ends) & np.isfinite(offsets)
+    if not (finite & (times >= 0) & (ends >= times)).all(): raise ValueError("a frame has a time that is none")
 
 # %% ../../nbs/library/45_memory.ipynb #55001d51
 def measured_anew(rows: list[dict],      # of the videos table
@@ -57,8 +58,7 @@ class FrameMemory:
     limit = None   # bytes that vectors may take in memory; None takes half of what is free
     _held = None
 
-    def __init__(self, store, # a `Store`
-                 encoding): # its `LibraryEncoder`
+    def __init__(self, store: Store, encoding: LibraryEncoder):
         self.store, self.encoding = store, encoding
         self.blank = {}   # {key: times of frames that show nothing}, of libraries older than this question
 
@@ -75,10 +75,14 @@ class FrameMemory:
         "What is in the library now, in memory; read again only where something has changed."
         table, frames = self.store.table("videos"), self.store.table("frames")
         if table is None: return None
-        if frames is None: raise VfrError(f"{self.store.path} is damaged: its table `frames` is missing; vfr check {shlex.quote(self.store.path)} says more", "damaged")
+        if frames is None:
+            raise VfrError(f"{self.store.path} is damaged: its table `frames` is missing; "
+                           f"vfr check {shlex.quote(self.store.path)} says more", "damaged")
         for again in range(9, -1, -1):
             with self.store.errors():
-                state = self.encoding.generation, table.version, table.search().select(["added"]).limit(None).to_arrow()["added"].to_pylist()   # a library made anew may have come as far
+                version = table.version
+                added = table.search().select(["added"]).limit(None).to_arrow()["added"].to_pylist()
+                state = self.encoding.generation, version, added   # a library made anew may have come as far
                 if self._held and self._held.state == state: return self._held
                 rows = self.store.rows("key", "title", "link", "path", "duration", "frames", "background", "null")
                 found = frames.search().select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
@@ -100,13 +104,16 @@ class FrameMemory:
             sort = sort[which[sort] < len(rows)]
         pick = (lambda a: a) if sort is None else (lambda a: a[sort])
         starts = np.searchsorted(pick(which), np.arange(len(rows) + 1))
-        if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]: raise VfrError(f"{self.store.path} is damaged: frames are missing; vfr check {shlex.quote(self.store.path)} says of which video, and --repair removes it, so that vfr add reads it again", "damaged")
+        if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]:
+            raise VfrError(f"{self.store.path} is damaged: frames are missing; vfr check {shlex.quote(self.store.path)} says "
+                           "of which video, and --repair removes it, so that vfr add reads it again", "damaged")
         check_frames(found, self.encoding.encoder.dim)
         vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1)
         offsets = self._with_blank(rows, starts, pick(times), pick(column("usual")))
         vectors, reference_set = np.ascontiguousarray(pick(vectors)), reference_set_of(self.encoding.encoder)
         rows, offsets = measured_anew(rows, starts, vectors, offsets, reference_set)
-        return FrameMatrix(rows, starts, vectors, offsets, pick(times), pick(column("end")), null_scores_of(rows, reference_set), state)
+        nulls = null_scores_of(rows, reference_set)
+        return FrameMatrix(rows, starts, vectors, offsets, pick(times), pick(column("end")), nulls, state)
 
     def _with_blank(self, rows, starts, times, offsets):
         "The CSLS offsets, `BLANK` at frames of which it has turned out since they were added that they show nothing."

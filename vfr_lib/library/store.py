@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'STORE_FAILURES', 'evidence_tables', 'schemas', 'kept_path', 'same_place', 'path_kept', 'LibraryVideo',
            'new_key', 'age_of', 'frame_rows', 'video_rows', 'line_rows', 'words_index', 'lines_with_words',
            'store_errors', 'is_one_of', 'check_columns', 'checked_about', 'check_videos', 'is_jpeg', 'picture_of',
-           'Store']
+           'place_of', 'check_folder', 'shown_row', 'current_rows', 'has_name', 'Store']
 
 # %% ../../nbs/library/40_store.ipynb #6ce6d605
 import io, math, os, re, shlex, uuid
@@ -27,7 +27,7 @@ from ..search.evidence import registered
 from ..search.speech import line_dicts
 
 # %% ../../nbs/library/40_store.ipynb #cd6e1616
-FORMAT = 2   # of the tables below; since 2 the rows of a video lie under its `key`, before that under its id, and lines have `words`
+FORMAT = 2   # of the tables; since 2 the rows of a video lie under its `key`, before that under its id, and lines have `words`
 
 def evidence_tables() -> dict:
     "{name of a table: the `Evidence` whose rows lie there}, of all that is registered: `frames` is what is seen, `lines` what is said."
@@ -35,31 +35,32 @@ def evidence_tables() -> dict:
 
 def schemas(dim: int # of the vectors
            ) -> dict:
-    "{name of a table: its `pyarrow.Schema`}"
+    "{name of a table: its `pyarrow.Schema`}; times are seconds."
     import pyarrow as pa
     text, number, seconds = pa.string(), pa.int64(), pa.float64()
+    about = dict(format=number, encoder=text, identity=text, dim=number, every=seconds)
+    frames = dict(video=text, time=seconds, end=seconds, usual=pa.float32(), vector=pa.list_(pa.float16(), dim), thumb=pa.binary())
     kinds = {name: e.schema().insert(0, pa.field("video", text)) for name, e in evidence_tables().items() if name != "frames"}
-    return {"about": pa.schema([("format", number), ("encoder", text), ("identity", text), ("dim", number), ("every", seconds)]),
-            "frames": pa.schema([("video", text), ("time", seconds), ("end", seconds), ("usual", pa.float32()),
-                                 ("vector", pa.list_(pa.float16(), dim)), ("thumb", pa.binary())]),
-            **kinds,
-            "videos": pa.schema([("id", text), ("title", text), ("link", text), ("path", text), ("duration", seconds),
-                                 ("frames", number), ("lines", number), ("said", text), ("added", text), ("background", text),
-                                 ("null", pa.list_(pa.float32())), ("poster", pa.binary()),
-                                 ("key", text), ("instead", pa.list_(text)), # the keys of what a video replaced
-                                 ("size", number), ("modified", number)])}   # of its file: bytes, and nanoseconds of the clock
+    videos = dict(id=text, title=text, link=text, path=text, duration=seconds, frames=number, lines=number, said=text,
+                  added=text, background=text, null=pa.list_(pa.float32()), poster=pa.binary(),
+                  key=text, instead=pa.list_(text),   # the keys of what a video replaced
+                  size=number, modified=number)       # of its file: bytes, and nanoseconds of the clock
+    schema = lambda columns: pa.schema(list(columns.items()))
+    return dict(about=schema(about), frames=schema(frames), **kinds, videos=schema(videos))
 
 # %% ../../nbs/library/40_store.ipynb #9e2b02d3
-def kept_path(path): # of a file
+def kept_path(path: "str | Path" # of a file
+             ) -> str:
     "An absolute path as text for a table, read as UTF-8: a byte that is no letter becomes `//` and two hexadecimal digits."
     text = os.fsencode(Path(path).absolute()).decode("utf-8", "surrogateescape")   # where the system's names are read otherwise, too
     return re.sub("[\udc80-\udcff]", lambda m: f"//{ord(m[0]) - 0xdc00:02x}", text)
 
-def same_place(path, other): # two paths
+def same_place(path: str, other: str) -> bool:
     "Whether both lead to one file of one name."
     return os.path.basename(path) == os.path.basename(other) and os.path.realpath(path) == os.path.realpath(other)
 
-def path_kept(text): # as `kept_path` gives it
+def path_kept(text: str # as `kept_path` gives it
+             ) -> str:
     "The path itself."
     if text.isascii() and "//" not in text: return text
     text = re.sub("(?<=.)//([89a-f][0-9a-f])", lambda m: chr(0xdc00 + int(m[1], 16)), text)
@@ -85,38 +86,41 @@ class LibraryVideo:
         return not os.path.isfile(self.path)
 
 # %% ../../nbs/library/40_store.ipynb #a1f0c3d2
-def new_key(id): # of a video
+def new_key(id: str # of a video
+           ) -> str:
     "A name under which the rows of one attempt to add a video lie."
     return f"{id}-{uuid.uuid4().hex[:12]}"
 
-def age_of(row):
+def age_of(row: dict):
     "What videos are ordered by."
     return row["added"] or "", row.get("key") or ""
 
-def frame_rows(id, # the key of the video, see `new_key`
-               times, ends, # float arrays (n,), seconds
-               offsets, # float32 array (n,), see `csls_offset`
-               vectors, # float array (n, dim)
-               thumbs): # n JPEG files as bytes
+def frame_rows(id: str, # the key of the video, see `new_key`
+               times: np.ndarray, ends: np.ndarray, # float (n,), seconds
+               offsets: np.ndarray, # float32 (n,), see `csls_offset`
+               vectors: np.ndarray, # float (n, dim)
+               thumbs: "list[bytes]"): # n JPEG files
     "Frames of one video as rows of the frames table, a `pyarrow.Table`."
     import pyarrow as pa
     dim = vectors.shape[1]
     lists = pa.FixedSizeListArray.from_arrays(pa.array(np.asarray(vectors, np.float16).ravel()), dim)
-    return pa.table([pa.array([id] * len(times)), times, ends, offsets, lists, pa.array(list(thumbs), pa.binary())], schema=schemas(dim)["frames"])
+    columns = [pa.array([id] * len(times)), times, ends, offsets, lists, pa.array(list(thumbs), pa.binary())]
+    return pa.table(columns, schema=schemas(dim)["frames"])
 
-def video_rows(rows): # dicts; `null` may be an array, `added` is now where it is not given
+def video_rows(rows: list[dict]): # dicts; `null` may be an array, `added` is now where it is not given
     "Rows of the videos table, a `pyarrow.Table`."
     import pyarrow as pa
     def row(r):
         added = r.get("added") or datetime.now(timezone.utc).isoformat(timespec="microseconds")
         title = re.sub("[\ud800-\udfff]", "\ufffd", r["title"])   # of a file whose name is no UTF-8
         path, null_scores = (r.get(name) for name in ("path", "null"))
-        return dict(r, added=added, title=title, path=path and kept_path(path), null=None if null_scores is None else np.asarray(null_scores).tolist())
+        null_scores = None if null_scores is None else np.asarray(null_scores).tolist()
+        return dict(r, added=added, title=title, path=path and kept_path(path), null=null_scores)
     return pa.Table.from_pylist([row(r) for r in rows], schemas(1)["videos"])
 
 # %% ../../nbs/library/40_store.ipynb #66b58505
 def line_rows(id: str, # the key of the video
-              lines: list # `Line`s in order of time
+              lines: "list[Line]" # in order of time
              ):
     "What is said in one video as rows of the lines table, a `pyarrow.Table`, see `line_dicts`."
     return evidence_tables()["lines"].table_of(line_dicts(lines), id)
@@ -146,27 +150,35 @@ def lines_with_words(table): # of lines, of a library that was made when they ha
 # %% ../../nbs/library/40_store.ipynb #4393ef79
 STORE_FAILURES = OSError, RuntimeError, ValueError, TypeError, LookupError   # what the store raises, for damaged and foreign tables, too
 
-@contextmanager
-def store_errors(path): # of the library
-    "Errors of the store as VfrErrors."
-    try: yield
-    except (*STORE_FAILURES, ImportError) as e:
-        if isinstance(e, VfrError): raise
-        message = str(e)
-        if "No space left" in message or getattr(e, "errno", None) == 28: raise VfrError(f"{path}: the disk is full; nothing was lost, make room and run it again", "disk") from e
-        if "Permission denied" in message or "Read-only" in message: raise VfrError(f"{path} cannot be written: it is read-only; copy it to a place of your own", "disk") from e
-        if isinstance(e, ImportError): raise VfrError(f"a library needs LanceDB ({e}): pip install lancedb") from e
-        raise VfrError(f"{path} is damaged, or not readable as a library ({message.split(', /')[0].splitlines()[0][:120] if message else type(e).__name__}): vfr check {shlex.quote(path)} says more; put back a copy of it, or delete it and make it anew with vfr add", "damaged") from e
+def _in_plain_words(path: str, e: Exception) -> VfrError:
+    "What a user can do about an error of the store."
+    message = str(e)
+    if "No space left" in message or getattr(e, "errno", None) == 28:
+        return VfrError(f"{path}: the disk is full; nothing was lost, make room and run it again", "disk")
+    if "Permission denied" in message or "Read-only" in message:
+        return VfrError(f"{path} cannot be written: it is read-only; copy it to a place of your own", "disk")
+    if isinstance(e, ImportError): return VfrError(f"a library needs LanceDB ({e}): pip install lancedb")
+    why = message.split(", /")[0].splitlines()[0][:120] if message else type(e).__name__
+    return VfrError(f"{path} is damaged, or not readable as a library ({why}): vfr check {shlex.quote(path)} says more; "
+                    "put back a copy of it, or delete it and make it anew with vfr add", "damaged")
 
-def is_one_of(column, # its name
-              *values): # texts, whatever is in them
+@contextmanager
+def store_errors(path: str): # of the library
+    "A context in which errors of the store are VfrErrors."
+    try: yield
+    except VfrError: raise
+    except (*STORE_FAILURES, ImportError) as e: raise _in_plain_words(path, e) from e
+
+def is_one_of(column: str, # its name
+              *values: str # whatever is in them
+             ) -> str:
     "A filter of the store for rows with one of these values."
     return f"{column} IN (" + ", ".join("'" + v.replace("'", "''") + "'" for v in values) + ")" if values else "false"
 
 # %% ../../nbs/library/40_store.ipynb #6270ad90
 _LATER = {"key", "instead", "size", "modified", "words", "ends"}   # columns that libraries of before lack
 
-def check_columns(name, # of the table
+def check_columns(name: str, # of the table
                   schema): # of the table that was found, a `pyarrow.Schema`
     "ValueError where a table lacks a column of the library, or has it with another type."
     import pyarrow as pa
@@ -175,14 +187,17 @@ def check_columns(name, # of the table
             if wanted.name in _LATER: continue
             raise ValueError(f"the table {name} has no column {wanted.name}")
         found = schema.field(wanted.name).type
-        alike = pa.types.is_fixed_size_list(found) and found.value_type == pa.float16() if wanted.name == "vector" else found == wanted.type
+        alike = found == wanted.type
+        if wanted.name == "vector": alike = pa.types.is_fixed_size_list(found) and found.value_type == pa.float16()
         if not alike: raise ValueError(f"the column {wanted.name} of the table {name} is of the type {str(found)[:40]}")
 
-def checked_about(about, # the row of the table `about`
-                  path): # of the library
+def checked_about(about: dict, # the row of the table `about`
+                  path: str # of the library
+                 ) -> dict:
     "The row, if it can be true; VfrError where it is not, or where a newer vfr_lib wrote it."
     format, dim, every = about["format"], about["dim"], about["every"]
-    if format is not None and format > FORMAT: raise VfrError(f"{path} was written by a newer vfr_lib (format {format}, this one reads {FORMAT}): pip install -U vfr_lib")
+    if format is not None and format > FORMAT:
+        raise VfrError(f"{path} was written by a newer vfr_lib (format {format}, this one reads {FORMAT}): pip install -U vfr_lib")
     if format is None or format < 1: raise ValueError(f"its format is {format}")
     if dim is None or not 0 < dim < 1 << 16: raise ValueError(f"its vectors have {dim} numbers")
     if every is None or not 0 < every < math.inf: raise ValueError(f"it looks at one frame per {every} s")
@@ -199,47 +214,89 @@ def check_videos(rows): # of the videos table, a `pyarrow.Table` of some of its 
             raise ValueError(f"{name} of a video is {pc.min(column)}")
 
 # %% ../../nbs/library/40_store.ipynb #f70a2390
-def is_jpeg(data, # bytes
-            most=1 << 22): # pixels
+def is_jpeg(data: bytes,
+            most: int = 1 << 22 # pixels
+           ) -> bool:
     "Whether a picture begins there as a JPEG file does, and is no larger; its pixels are not looked at."
     try:
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image: return image.width * image.height <= most
     except Exception: return False   # what is wrong with a picture has many names
 
-def picture_of(jpeg): # the bytes of a thumbnail, or None
+def picture_of(jpeg: "bytes | None" # of a thumbnail
+              ) -> "np.ndarray | None":
     "A thumbnail as RGB uint8, (height, width, 3), or None where it is no JPEG, or too large for a thumbnail."
     if jpeg is None or not is_jpeg(jpeg): return None
     try: return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
     except Exception: return None   # it breaks off
 
 # %% ../../nbs/library/40_store.ipynb #4094be11
+def place_of(path: "str | os.PathLike" # a folder, or an address that LanceDB knows
+            ) -> tuple[str, bool]:
+    "(absolute path or address, whether it is a folder of this machine); VfrError where it is no place."
+    text = os.fspath(path)
+    if not text.strip() or "\0" in text: raise VfrError(f"{path!r} is not a place for a library: give the name of a folder")
+    local = "://" not in text
+    return str(Path(os.path.expanduser(text)).absolute()) if local else text, local
+
+def check_folder(path: str, create: bool) -> None: # create: it need not exist yet
+    "VfrError where a folder cannot be a library."
+    p, ours = Path(path), {f"{n}.lance" for n in schemas(1)} | {".lock"}
+    if p.exists() and not p.is_dir(): raise VfrError(f"{p} is a file: a library is a folder")
+    if not p.exists() and not create: raise VfrError(f"there is no library at {p}: make one with vfr add {shlex.quote(str(p))} VIDEO")
+    try: strange = [] if not p.exists() else [c.name for c in p.iterdir() if c.name not in ours]
+    except OSError as e: raise VfrError(f"{p} cannot be read ({e.strerror}): it needs the permission of whoever it belongs to", "disk") from None
+    if strange and not (p / "about.lance").exists():
+        raise VfrError(f"{p} is not a library, it holds {strange[0]!r}: give an empty or a new folder")
+
+# %% ../../nbs/library/40_store.ipynb #eea7b3f1
+def shown_row(row: dict) -> dict:
+    "A row of the videos table with its key, path and link as they are shown."
+    row["key"] = row.get("key") or row["id"]
+    if "path" in row: row["path"] = path_kept(row["path"])
+    if row.get("link"): row["link"] = public_link(row["link"])   # one of an older version may hold a password
+    if len(row.get("title", "")) > 1000: row["title"] = row["title"][:1000] + "…"
+    return row
+
+def current_rows(rows: list[dict]) -> list[dict]:
+    "The rows in the order of adding, without what was replaced, and each video once."
+    replaced = {key for r in rows for key in r.pop("instead", None) or ()}
+    rows = sorted((r for r in rows if r["key"] not in replaced), key=age_of)
+    first = {r["id"]: r for r in reversed(rows)}
+    return rows if len(first) == len(rows) else list(first.values())[::-1]   # two have written the same at the same time
+
+# %% ../../nbs/library/40_store.ipynb #fb2f14a4
+def has_name(row: dict,  # id, title, link and path of a video
+             name: str,  # title, path, link, or an id or at least 8 digits of it
+             local: bool # the library lies in a folder of this machine
+            ) -> bool:
+    "Whether a video goes by a name."
+    if name in (row["id"], row["title"], row["link"], row["path"]): return True
+    if row["link"] and public_link(as_link(name) or name) == row["link"]: return True
+    if len(name) >= 8 and row["id"].startswith(name): return True
+    return local and str(Path(os.path.expanduser(name)).absolute()) == row["path"]
+
+# %% ../../nbs/library/40_store.ipynb #304ab94c
 class Store:
     "The tables of a library: where they lie, and what they say."
-    def __init__(self, path, # a folder, which need not exist yet, or an address that LanceDB knows, e.g. s3://bucket/library
-                 every=None, # seconds between the frames that are looked at, see `Library`
-                 create=True): # False: VfrError where there is none
-        text = os.fspath(path)
-        if not text.strip() or "\0" in text: raise VfrError(f"{path!r} is not a place for a library: give the name of a folder")
-        self.local = "://" not in text
-        self.path, self._connection = str(Path(os.path.expanduser(text)).absolute()) if self.local else text, None
-        if every is not None: check_step(every)
-        if self.local: self._check_folder(create)
-        about = self.about()
-        if about is None and not create: raise VfrError(f"there is no library at {self.path}: make one with vfr add {shlex.quote(self.path)} VIDEO")
-        if about and every is not None and float(every) != about["every"]:
-            raise VfrError(f"{self.path} looks at one frame per {about['every']:g} s, not {float(every):g}: open it without `every`, or make another library")
-        self.every = about["every"] if about else float(every or 1.0)
+    _connection = None
 
-    def _check_folder(self, create):
-        p = Path(self.path)
-        if p.exists() and not p.is_dir(): raise VfrError(f"{p} is a file: a library is a folder")
-        if not p.exists() and not create: raise VfrError(f"there is no library at {p}: make one with vfr add {shlex.quote(str(p))} VIDEO")
-        try: strange = [] if not p.exists() else [c.name for c in p.iterdir() if c.name not in {f"{n}.lance" for n in schemas(1)} | {".lock"}]
-        except OSError as e: raise VfrError(f"{p} cannot be read ({e.strerror}): it needs the permission of whoever it belongs to", "disk") from None
-        if strange and not (p / "about.lance").exists(): raise VfrError(f"{p} is not a library, it holds {strange[0]!r}: give an empty or a new folder")
+    def __init__(self, path: "str | os.PathLike", # a folder, or an address that LanceDB knows, e.g. s3://bucket/library
+                 every: "float | None" = None,    # seconds between the frames that are looked at, see `Library`
+                 create: bool = True):            # False: VfrError where there is none
+        self.path, self.local = place_of(path)
+        if every is not None: check_step(every)
+        if self.local: check_folder(self.path, create)
+        about = self.about()
+        if about is None and not create:
+            raise VfrError(f"there is no library at {self.path}: make one with vfr add {shlex.quote(self.path)} VIDEO")
+        if about and every is not None and float(every) != about["every"]:
+            raise VfrError(f"{self.path} looks at one frame per {about['every']:g} s, not {float(every):g}: "
+                           "open it without `every`, or make another library")
+        self.every = about["every"] if about else float(every or 1.0)
 
     @property
     def connection(self):
+        "LanceDB's, made when it is needed."
         if self._connection is None:
             os.environ.setdefault("LANCEDB_LOG", "error")   # else it tells a notebook about every table it makes
             import lancedb
@@ -247,40 +304,45 @@ class Store:
         return self._connection
 
     def errors(self):
-        "What the tables raise as VfrErrors, see `store_errors`."
+        "A context in which what the tables raise are VfrErrors, see `store_errors`."
         return store_errors(self.path)
 
-    def has(self, name):
-        if self.local: return any((Path(self.path) / f"{name}.lance" / "_versions").glob("*.manifest"))   # a folder alone may have been left by one that was interrupted
+    def has(self, name: str) -> bool:
+        "Whether a table has been made."
+        if self.local:   # a folder alone may have been left by one that was interrupted
+            return any((Path(self.path) / f"{name}.lance" / "_versions").glob("*.manifest"))
         with self.errors(): return name in self.connection.list_tables().tables
 
-    def table(self, name):
-        "A table, or None where it has not been made yet."
+    def table(self, name: str):
+        "A table of LanceDB, or None where it has not been made yet."
         if not self.has(name): return None
         with self.errors():
             table = self.connection.open_table(name)
             check_columns(name, table.schema)
             return table
 
-    def about(self):
-        "What the library says of itself, a dict, or None where it has not been made yet."
+    def about(self) -> "dict | None":
+        "What the library says of itself, or None where it has not been made yet."
         table = self.table("about")
         if table is None:
-            if any(map(self.has, ("frames", "lines", "videos"))): raise VfrError(f"{self.path} is damaged: its table `about` is missing; put back a copy of it, or delete it and make it anew with vfr add", "damaged")
+            if any(map(self.has, ("frames", "lines", "videos"))):
+                raise VfrError(f"{self.path} is damaged: its table `about` is missing; put back a copy of it, "
+                               "or delete it and make it anew with vfr add", "damaged")
             return None
         with self.errors():
             rows = table.search().limit(1).to_arrow().to_pylist()
             return checked_about(rows[0], self.path) if rows else None
 
-    def check_tables(self):
+    def check_tables(self) -> None:
         "VfrError where one table is gone and another is not: to make it anew would say that nothing is there."
         frames, videos = self.table("frames"), self.table("videos")
         lies = lambda table: table is not None and table.count_rows() > 0
         gone = "videos" if lies(frames) and videos is None else "frames" if lies(videos) and frames is None else None
-        if gone: raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {shlex.quote(self.path)} says more", "damaged")
+        if gone:
+            raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {shlex.quote(self.path)} says more", "damaged")
 
-    def rows(self, *columns):
-        "Columns of the videos table as a list of dicts, in the order of adding, without what was replaced; a video of an older format has its id as `key`."
+    def rows(self, *columns: str) -> list[dict]:
+        "Columns of the videos table, in the order of adding, without what was replaced; a video of an older format has its id as `key`."
         table = self.table("videos")
         if table is None: return []
         with self.errors():
@@ -289,30 +351,21 @@ class Store:
             rows = table.search().select([c for c in there if c in table.schema.names]).limit(None).to_arrow()
             rows = rows.filter(rows["added"].is_valid())   # the others are announcements
             check_videos(rows)
-        rows = rows.to_pylist()
-        for r in rows:
-            r["key"] = r.get("key") or r["id"]
-            if "path" in r: r["path"] = path_kept(r["path"])
-            if r.get("link"): r["link"] = public_link(r["link"])   # one of an older version may hold a password
-            if len(r.get("title", "")) > 1000: r["title"] = r["title"][:1000] + "…"
-        replaced = {key for r in rows for key in r.pop("instead", None) or ()}
-        rows = sorted((r for r in rows if r["key"] not in replaced), key=age_of)
-        if "key" not in columns: rows = [{name: r[name] for name in r if name != "key"} for r in rows]
-        if len(first := {r["id"]: r for r in reversed(rows)}) == len(rows): return rows
-        return list(first.values())[::-1]   # two have written the same at the same time
+        rows = current_rows([shown_row(r) for r in rows.to_pylist()])
+        return rows if "key" in columns else [{name: r[name] for name in r if name != "key"} for r in rows]
 
     @property
-    def videos(self):
-        "The videos in the order of adding, a list of `LibraryVideo`."
+    def videos(self) -> "list[LibraryVideo]":
+        "The videos in the order of adding."
         columns = {"caption_source": "said"}   # as libraries call it on disk
         fields = {f: columns.get(f, f) for f in LibraryVideo.__dataclass_fields__}
         return [LibraryVideo(**{f: r[c] for f, c in fields.items()}) for r in self.rows(*fields.values())]
 
-    def named(self, name, # title, path, link, id or `LibraryVideo`
-              rows): # of `rows`, with id, title, link and path
+    def named(self, name: "str | os.PathLike | LibraryVideo", # title, path, link, id or `LibraryVideo`
+              rows: list[dict] # of `rows`, with id, title, link and path
+             ) -> list[int]:
         "The indices of the rows that have this name; VfrError where none has."
         name = name.id if isinstance(name, LibraryVideo) else os.fspath(name)
-        same = lambda r: name in (r["id"], r["title"], r["link"], r["path"]) or (r["link"] and public_link(as_link(name) or name) == r["link"]) or (len(name) >= 8 and r["id"].startswith(name)) or (self.local and str(Path(os.path.expanduser(name)).absolute()) == r["path"])
-        found = [i for i, r in enumerate(rows) if same(r)]
+        found = [i for i, r in enumerate(rows) if has_name(r, name, self.local)]
         if not found: raise VfrError(f"{name!r} is not in {self.path}: vfr videos {shlex.quote(self.path)} lists what is")
         return found

@@ -19,7 +19,7 @@ class Hit:
     start: float                        # seconds
     end: float                          # seconds
     score: float                        # the higher the better; comparable within one kind of evidence
-    p_value: float | None = None        # chance of such a score where there is no answer; None where nothing has measured it
+    p_value: float | None = None        # chance of such a score where there is no answer, or None
     text: str | None = None             # the words that match
     time: float | None = None           # seconds, the best frame; None leaves it to the pictures of the span
     span: tuple[int, int] | None = None # first and last sampled frame of the span, where it is one of frames
@@ -45,11 +45,11 @@ class Corpus(Protocol):
 
     def rows(self, evidence: "Evidence") -> list[dict]:
         "All rows that were kept for these videos: the columns of `evidence.schema()` and `video`, a key."
-    def matches(self, evidence: "Evidence", # one whose rows have a column `words`, a list of texts of words with spaces between
+    def matches(self, evidence: "Evidence", # one whose rows have a column `words`, a list of texts
                 words: list[str],           # of the question, see `index_words`
                 any_of: bool = False,       # rows that have one of the words, not all
                 limit: int = 500) -> list[dict]:
-        "The rows in which one of the `words` texts has all the words asked for (their English stems), and `index`, which of the texts; the best first."
+        "The rows in which a text of `words` has all the words asked for (by English stems), best first; `index`: which text."
     def view(self, query):
         "A `FrameView`: every sampled frame of the videos, measured by the query."
 
@@ -92,7 +92,8 @@ _registered: dict[str, Evidence] = {}
 
 def register(evidence: Evidence) -> Evidence:
     "Make a kind of evidence known under its name, in place of one that had it."
-    if not evidence.name.isidentifier(): raise VfrError(f"{evidence.name!r} cannot name a kind of evidence: give a word of letters, it becomes the name of a table")
+    if not evidence.name.isidentifier():
+        raise VfrError(f"{evidence.name!r} cannot name a kind of evidence: give a word of letters, it becomes the name of a table")
     _registered[evidence.name] = evidence
     return evidence
 

@@ -6,10 +6,8 @@
 __all__ = ['SearchConfig', 'config_of', 'VideoCorpus', 'rank_all', 'moment_of', 'find_anytime', 'answer', 'find']
 
 # %% ../../nbs/search/39_find.ipynb #18174f9c
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
 
 from ..core import Moment, Moments, VfrError
 from ..encoders.inference import load_for_inference
@@ -34,7 +32,7 @@ class SearchConfig:
     evidence: tuple | None = None # names of the kinds of evidence that are searched; None takes all that are registered
     fusion: Callable = field(default_factory=RRF) # makes one ranking out of several, see `RRF`
     pictures: bool = True     # fetch the best frame of each moment
-    exact: bool | None = None # look into the files for the cuts at which moments begin and end; None: in one video, not in a library
+    exact: bool | None = None # look into the files for the cuts at edges of moments; None: in one video, not in a library
     early: bool = True        # `find_anytime` begins with a first look at a long video
     cache: bool = True        # keep a video's vectors on disk, and take them from there
 
@@ -50,7 +48,8 @@ def config_of(config: SearchConfig | None, # None takes the defaults
     "A `SearchConfig` with some fields set; VfrError for a name that it does not have."
     known = {f.name for f in fields(SearchConfig)}
     for name in settings:
-        if name not in known: raise VfrError(f"{name!r} is no setting of a search: there are {', '.join(sorted(known))}")
+        if name not in known:
+            raise VfrError(f"{name!r} is no setting of a search: there are {', '.join(sorted(known))}")
     given = {name: value for name, value in settings.items() if value is not None}
     if isinstance(given.get("evidence"), str): given["evidence"] = (given["evidence"],)
     return replace(config or SearchConfig(), **given)
@@ -72,7 +71,8 @@ class VideoCorpus:
 
     def rows(self, evidence: Evidence) -> list[dict]:
         "What a kind of evidence keeps of the video, extracted once."
-        if evidence.name not in self._rows: self._rows[evidence.name] = [dict(r, video=self.keys[0]) for r in evidence.extract(self.source, self)]
+        if evidence.name not in self._rows:
+            self._rows[evidence.name] = [dict(r, video=self.keys[0]) for r in evidence.extract(self.source, self)]
         return self._rows[evidence.name]
 
     def matches(self, evidence: Evidence, words: list[str], any_of: bool = False, limit: int = 500) -> list[dict]:
@@ -85,7 +85,8 @@ class VideoCorpus:
         return self._view[1]
 
     def _measured(self, query):
-        reference_set, video = reference_set_of(self.encoder), dict(key=self.keys[0], title=None, link=None, path=str(self.source.path))
+        reference_set = reference_set_of(self.encoder)
+        video = dict(key=self.keys[0], title=None, link=None, path=str(self.source.path))
         matrix = matrix_of(self.frames, video, reference_set)
         if isinstance(query, str): return view_of(query, matrix, self.encoder, level=self.config.level)
         curve = query.curve_in(self.frames, self.encoder, reference_set)   # remembers the curves of its parts
@@ -95,7 +96,7 @@ class VideoCorpus:
 def rank_all(query, corpus, # a `Corpus`
              config: SearchConfig) -> list[Hit]:
     "The hits of all kinds of evidence as one ranking, best first, `config.top` at most."
-    kinds = sorted(registered(config.evidence), key=lambda e: e.name == "seen")   # what others find, the frames are asked about
+    kinds = sorted(registered(config.evidence), key=lambda e: e.name == "seen")   # the frames are asked last
     depth, found = max(config.top, 20 if len(kinds) > 1 else 0), {}
     for e in kinds:
         corpus.also = {h.video for hits in found.values() for h in hits}   # videos that the frames are asked about
@@ -107,18 +108,21 @@ def moment_of(hit: Hit, view: FrameView, video: str, # what the video is called
               title: str | None = None) -> Moment:
     "The `Moment` of a hit, with its best frame."
     time, score = view.at(hit)
-    return Moment(video, hit.start, hit.end, max(time, hit.start), score, hit.p_value, title=title, evidence=hit.evidence, text=hit.text)
+    return Moment(video, hit.start, hit.end, max(time, hit.start), score, hit.p_value,
+                  title=title, evidence=hit.evidence, text=hit.text)
 
 # %% ../../nbs/search/39_find.ipynb #ed830e31
 def find_anytime(video, # a path, an http(s) link, or `sample`
                  query, # what should be seen or said: a sentence, or a `Query`
                  config: SearchConfig | None = None,
-                 progress: Callable | None = None, # called with (stage, done, total): `download` in bytes, `frames` in seconds
+                 progress: Callable | None = None, # called with (stage, done, total): `download` bytes, `frames` seconds
                  stop=None, # a threading.Event; once set, it ends within a second with a VfrError of kind `cancelled`
-                 count: Callable | None = None, # called with (what, how many so far, seconds so far): bytes `received`, frames `extracted`, frames `processed`
+                 count: Callable | None = None, # called with (what, how many, seconds): bytes `received`, frames `extracted`, `processed`
                  **settings # fields of `SearchConfig`
                 ) -> Iterator[Moments]:
-    "Yield `Moments` that improve; `fraction` says of how much of the video they know, and the last, with fraction 1, is what `find` returns."
+    """Yield `Moments` that improve; `fraction` says of how much of the video they know.
+
+    The last, with fraction 1, is what `find` returns."""
     config = config_of(config, **settings)
     config.check(query)
     source = _opened(video, progress or (lambda *a: None), stop, count)
@@ -126,9 +130,11 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
     corpus = VideoCorpus(source, encoder, config, stop)
     interest = (lambda f: corpus.look(f).view(query).curve.calibrated_scores) if config.early else None
     tell = lambda n, done, end: progress("frames", done, end) if progress else None
-    for frames in embed_stages(source.path, encoder, config.every, interest, tell, stop, cache=config.cache, count=count):
+    first = replace(config, pictures=False, exact=False, evidence=("seen",))   # the rest need not be waited for
+    stages = embed_stages(source.path, encoder, config.every, interest, tell, stop, cache=config.cache, count=count)
+    for frames in stages:
         whole = frames.fraction == 1
-        if whole or config.early: yield answer(query, corpus.look(frames), config if whole else replace(config, pictures=False, exact=False))
+        if whole or config.early: yield answer(query, corpus.look(frames), config if whole else first)
 
 # %% ../../nbs/search/39_find.ipynb #f601c1c1
 def _opened(video, tell, stop, count):
@@ -147,7 +153,7 @@ def answer(query, corpus: VideoCorpus, # with frames
     hits = rank_all(query, corpus, config)
     if config.exact is not False: hits = [view.refined(h, path) for h in hits]
     found = Moments(moment_of(h, view, corpus.source.name) for h in hits)
-    if config.pictures: found[:] = [replace(m, image=frame_at(path, m.time if m.evidence == ("seen",) else view.at(h)[0], 640).image) for m, h in zip(found, hits)]
+    if config.pictures: found[:] = [replace(m, image=frame_at(path, view.at(h)[0], 640).image) for m, h in zip(found, hits)]
     found.fraction, found.path, found.duration, found.level = frames.fraction, path, frames.end, config.level
     found.times, found.scores = frames.times, view.curve.scores
     return found
@@ -170,5 +176,6 @@ def find(video, # a path, an http(s) link, or `sample`
 # %% ../../nbs/search/39_find.ipynb #findmom0
 def __getattr__(name: str):   # `vfr_lib.moments` was this room and the one of moments
     from vfr_lib.search import moments
-    if name.startswith("__") or not hasattr(moments, name): raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.startswith("__") or not hasattr(moments, name):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(moments, name)

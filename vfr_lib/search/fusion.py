@@ -31,7 +31,8 @@ class RRF:
 
     def _put(self, entries, before, hit, worth, level):
         "Add a hit to the answer that it belongs to, or as a new one."
-        same = next((e for e in before if not set(hit.evidence) & set(e[1].evidence) and not e[1].doubtful(level) and e[1].touches(hit, self.gap)), None)
+        other = lambda h: not set(hit.evidence) & set(h.evidence) and not h.doubtful(level) and h.touches(hit, self.gap)
+        same = next((e for e in before if other(e[1])), None)
         if same is None: entries.append([worth, hit])
         else: same[:] = same[0] + worth, together(same[1], hit)
 

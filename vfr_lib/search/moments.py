@@ -29,7 +29,7 @@ def find_moments(scores: np.ndarray, # float (n,), one score per sampled frame; 
                  top: int = 5,       # number of moments, at most
                  cuts: np.ndarray | None = None, # bool (n - 1,) from `shot_cuts`; None knows of no cuts
                  min_distance: int = 5,  # frames between two summits of one shot, at least
-                 absent: float = np.inf  # a score that is reached where the thing is absent: the baseline is not above it
+                 absent: float = np.inf  # a score that absent things reach: the baseline is not above it
                 ) -> list[tuple[int, int, int]]:
     """Spans of high score as (first, last, best) frame indices, the highest best first.
 
@@ -80,16 +80,16 @@ class Curve:
     "How well each sampled frame of a video matches a query."
     scores: np.ndarray              # float (n,), cosines
     calibrated_scores: np.ndarray   # float (n,), by which frames are ranked; -inf where a frame shows nothing
-    p: np.ndarray | None = None     # float (n,), p-values corrected for the number of frames, or None where nothing has measured them
-    until: np.ndarray | None = None # float (n,), seconds: where an answer with this best frame ends at the earliest, or None
+    p: np.ndarray | None = None     # float (n,), p-values corrected for the number of frames, or None
+    until: np.ndarray | None = None # float (n,), seconds: where an answer with this best frame ends at least, or None
 
 def calibrated_curve(scores: np.ndarray,       # float (n,), cosines
                      wanted: np.ndarray,       # float32 (dim,), the query's vector
                      offsets: np.ndarray,      # float32 (n,), CSLS offsets of the frames
                      reference_set: ReferenceSet | None, # None leaves the cosines as they are
-                     null_scores: np.ndarray | None = None # float32 (k,), how high reference sentences come; None gives no p-values
+                     null_scores: np.ndarray | None = None # float32 (k,), how high reference sentences come, or None
                     ) -> Curve:
-    "The `Curve` of a sentence out of its cosines: the offsets of frames and query taken off, and how likely each score would be by chance."
+    "The `Curve` of a sentence out of its cosines: offsets of frames and query taken off, and how likely by chance."
     if reference_set is None: return Curve(scores, scores)
     calibrated = scores - offsets - np.float32(reference_set.of_query(wanted))
     return Curve(scores, calibrated, None if null_scores is None else p_value(calibrated, null_scores))
@@ -134,9 +134,9 @@ def moments_of(frames: FrameVectors,
                path: "str | None",    # its file; None where there is none
                top: int = 5,          # number of moments, at most
                level: float = 0.05,   # the highest p-value that counts as found
-               exact: bool = True     # look for the cuts at which a moment begins and ends; False leaves it at sampled frames
+               exact: bool = True     # look for the cuts at which a moment begins and ends
               ) -> Moments:
-    "The moments of a video whose frames are vectors already, best first and without pictures, with the curve of all scores."
+    "The moments of a video whose frames are vectors already, best first, without pictures; with the curve of all scores."
     found, cuts = Moments(), shot_cuts(frames.vectors)
     found.fraction, found.path, found.duration, found.level = frames.fraction, path and str(path), frames.end, level
     found.times, found.scores = frames.times, curve.scores
@@ -154,10 +154,12 @@ def check_search(query, # a sentence or a `Query`
                  level: float = 0.05 # the highest p-value that counts as found
                 ) -> None:
     "VfrError for what cannot be asked."
-    if isinstance(top, bool) or not isinstance(top, (int, float)) or int(top) != top or top < 1: raise VfrError(f"top must be a whole number from 1, not {top!r}")
+    if isinstance(top, bool) or not isinstance(top, (int, float)) or int(top) != top or top < 1:
+        raise VfrError(f"top must be a whole number from 1, not {top!r}")
     check_step(every)
     if not (isinstance(level, (int, float)) and 0 < level <= 1):
-        raise VfrError(f"level must be above 0 and at most 1, not {level!r}: 0.05 takes 5 of 100 absent things for found")
+        raise VfrError(f"level must be above 0 and at most 1, not {level!r}: "
+                       "0.05 takes 5 of 100 absent things for found")
     if isinstance(query, str) and not query.strip() or not (isinstance(query, str) or hasattr(query, "curve_in")):
         raise VfrError("the query is empty: type what should be seen, e.g. \"a dog catches a frisbee\"")
     if not isinstance(query, str): query.check()

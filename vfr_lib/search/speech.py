@@ -42,7 +42,8 @@ def lines_within(lines: list[Line], caption_source: str | None, # as `lines_of` 
     "The lines (and where they come from) that belong to a video that ends there."
     kept = [replace(l, end=min(l.end, end)) for l in lines if l.start < end]
     if len(kept) < len(lines):
-        warn(f"{len(lines) - len(kept):,} of {len(lines):,} lines of what is said in {path} begin after its end at {hms(end)} and are left out: are they those of another video?")
+        warn(f"{len(lines) - len(kept):,} of {len(lines):,} lines of what is said in {path} begin after its end at {hms(end)} "
+             "and are left out: are they those of another video?")
     return kept, caption_source if kept else None
 
 # %% ../../nbs/search/37_speech.ipynb #9913d9bf
@@ -89,7 +90,8 @@ def _heard(query: str, what, rows: list[dict], near: bool) -> list[_Heard]:
         text = "\n".join(r["around"].split("\n")[:n])
         if not what.holds(text, near): continue
         close = nearness(query, text)
-        hit = Hit(r["video"], r["start"], r["ends"][n - 1], sum(map(float, close)) / 3, text=text.replace("\n", " "), evidence=("said",))
+        score, text = sum(map(float, close)) / 3, text.replace("\n", " ")
+        hit = Hit(r["video"], r["start"], r["ends"][n - 1], score, text=text, evidence=("said",))
         out.append(_Heard(hit, n, close))
     return out
 
@@ -101,7 +103,8 @@ class SpeechEvidence(Evidence):
     def schema(self):
         import pyarrow as pa
         text, seconds = pa.string(), pa.float64()
-        return pa.schema([("start", seconds), ("end", seconds), ("text", text), ("around", text), ("ends", pa.list_(seconds)), ("words", pa.list_(text))])
+        return pa.schema([("start", seconds), ("end", seconds), ("text", text), ("around", text),
+                          ("ends", pa.list_(seconds)), ("words", pa.list_(text))])
 
     def extract(self, source, settings=None) -> list[dict]:
         "The lines of captions beside the video, in it, or of its page."
@@ -116,6 +119,7 @@ class SpeechEvidence(Evidence):
         chosen = []
         for h in sorted(found, key=lambda h: (h.lines, [-x for x in h.near])):
             if not any(h.touches(c) for c in chosen): chosen.append(h)
-        return [h.hit for h in sorted(chosen, key=lambda h: ([-x for x in h.near], h.lines, h.hit.start))][:max(top, 50)]
+        best = sorted(chosen, key=lambda h: ([-x for x in h.near], h.lines, h.hit.start))
+        return [h.hit for h in best][:max(top, 50)]
 
 register(SpeechEvidence())

@@ -13,7 +13,6 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core import VfrError
 from .calibration import BLANK, p_value, reference_set_of
 from .embedding import FrameVectors, embed_frames
 from .evidence import Evidence, Hit, register
@@ -28,7 +27,7 @@ def scan(vectors: np.ndarray, # float16 or float32 (n, dim), one block of memory
     if vectors.dtype != np.float16: return vectors @ np.asarray(wanted, vectors.dtype)
     if not len(vectors): return np.zeros(0, np.float32)
     import simsimd
-    simsimd.disable_capability("sapphire")   # its arithmetic of 16 bits loses the third digit, and is no faster: memory is what is waited for
+    simsimd.disable_capability("sapphire")   # its arithmetic of 16 bits loses the third digit, and is no faster
     dots = lambda part: np.asarray(simsimd.cdist(wanted, part, metric="dot", threads=1, out_dtype="float32"))[0]
     wanted, parts = np.asarray(wanted, np.float16)[None], min(os.cpu_count(), len(vectors) // 10_000)
     if parts < 2: return dots(vectors)   # to wake a thread takes as long as ten thousand rows
@@ -72,7 +71,8 @@ def matrix_of(frames: FrameVectors,
         offsets, nulls = reference_set.of_frames(frames.vectors, frames.blank)
         nulls = nulls[None]
     starts = np.array([0, len(frames)])
-    return FrameMatrix([video | dict(duration=frames.end)], starts, frames.vectors, offsets, frames.times, frames.ends, nulls)
+    video = video | dict(duration=frames.end)
+    return FrameMatrix([video], starts, frames.vectors, offsets, frames.times, frames.ends, nulls)
 
 # %% ../../nbs/search/36_visual.ipynb #8ae90738
 class FrameView:
@@ -80,10 +80,11 @@ class FrameView:
     def __init__(self, matrix: FrameMatrix,
                  curve: Curve,                  # over all frames of the matrix
                  chosen: list[int],             # indices of the videos that are searched
-                 null_scores: np.ndarray | None, # float32 (k,): how high reference sentences come in these videos, or None
+                 null_scores: np.ndarray | None, # float32 (k,): how high reference sentences come there, or None
                  simple: bool = True,           # the query is a sentence, whose p-values follow from the null
                  level: float = 0.05):
-        self.matrix, self.curve, self.chosen, self.null_scores, self.simple, self.level = matrix, curve, chosen, null_scores, simple, level
+        self.matrix, self.curve, self.chosen = matrix, curve, chosen
+        self.null_scores, self.simple, self.level = null_scores, simple, level
         self.index = {matrix.videos[i]["key"]: i for i in chosen}
 
     def part(self, i: int # index of a video
@@ -111,9 +112,11 @@ def _hits(view: FrameView, i: int, top: int) -> list[Hit]:
     frames, curve = view.part(i)
     out = []
     for first, last, best in spans_of(frames, curve, top, view.level):
-        end = float(frames.ends[last]) if curve.until is None else max(float(frames.ends[last]), float(curve.until[best]))
+        end = float(frames.ends[last])
+        if curve.until is not None: end = max(end, float(curve.until[best]))
         p = None if curve.p is None else float(curve.p[best])
-        out.append(Hit(view.matrix.videos[i]["key"], float(frames.times[first]), end, float(curve.calibrated_scores[best]), p,
+        start, score = float(frames.times[first]), float(curve.calibrated_scores[best])
+        out.append(Hit(view.matrix.videos[i]["key"], start, end, score, p,
                        time=float(frames.times[best]), span=(first, last), evidence=("seen",)))
     return out
 
@@ -149,7 +152,7 @@ def view_of(query,               # a sentence or a `Query`
             encoder,             # as `load_for_inference` gives it
             chosen: list[int] | None = None, # indices of the videos that are searched; None takes all
             level: float = 0.05, # the highest p-value that counts as found
-            nulls: np.ndarray | None = None # float32 (videos, k) where others than those of the matrix count; None takes these
+            nulls: np.ndarray | None = None # float32 (videos, k); None takes those of the matrix
            ) -> FrameView:
     "The frames measured by a query; those of videos that were not chosen stand at -inf."
     chosen = list(range(len(matrix.videos))) if chosen is None else chosen
@@ -158,15 +161,18 @@ def view_of(query,               # a sentence or a `Query`
     measure, simple = _Measure(matrix, encoder, chosen, null_scores), isinstance(query, str)
     curve = measure.sentence(query) if simple else query.curve(measure.leaf, matrix.times, matrix.ends, matrix.numbers)
     curve = without_blank(curve, matrix.blank)
-    if len(chosen) < len(matrix.videos): curve = replace(curve, calibrated_scores=np.where(np.isin(matrix.numbers, chosen), curve.calibrated_scores, -np.inf))
+    if len(chosen) < len(matrix.videos):
+        calibrated = np.where(np.isin(matrix.numbers, chosen), curve.calibrated_scores, -np.inf)
+        curve = replace(curve, calibrated_scores=calibrated)
     return FrameView(matrix, curve, chosen, null_scores, simple, level)
 
 # %% ../../nbs/search/36_visual.ipynb #e85de628
 class _Measure:
     "Curves of the parts of a query over a `FrameMatrix`."
     def __init__(self, matrix, encoder, chosen, null_scores):
-        self.matrix, self.encoder, self.null_scores, self.reference_set = matrix, encoder, null_scores, reference_set_of(encoder)
-        self.part = matrix.slice(chosen[0]) if len(chosen) == 1 else slice(None)   # of one video nobody reads the others
+        self.matrix, self.encoder, self.null_scores = matrix, encoder, null_scores
+        self.reference_set = reference_set_of(encoder)
+        self.part = matrix.slice(chosen[0]) if len(chosen) == 1 else slice(None)   # one video is read alone
 
     def scores(self, vector: np.ndarray) -> np.ndarray:
         "Cosines, float32 (n,)."
@@ -185,7 +191,8 @@ class _Measure:
         vector, scores = part.vector(self.encoder), None
         scores = self.scores(vector)
         if self.reference_set is None: return Curve(scores, scores)
-        if part.is_text: return calibrated_curve(scores, vector, self.matrix.offsets, self.reference_set, self.null_scores)
+        if part.is_text:
+            return calibrated_curve(scores, vector, self.matrix.offsets, self.reference_set, self.null_scores)
         return Curve(scores, scores - 2 * np.float32(picture_reference_set(self.reference_set).of_query(vector)))
 
 # %% ../../nbs/search/36_visual.ipynb #3ec3bd9f

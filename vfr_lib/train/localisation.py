@@ -15,8 +15,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..core import VfrError, renamed
-from ..encoders.base import open_image
-from ..encoders.base import weights_digest
+from ..encoders.base import open_image, weights_digest
 from ..encoders.inference import load_for_inference
 from ..media.synthetic import make_clip
 from ..search.calibration import ReferenceSet, reference_set_of

@@ -23,11 +23,9 @@ from tqdm.auto import tqdm
 
 from ..cache import cache_folder, remove_inside
 from ..core import VfrError, renamed, warn, write_whole
-from ..encoders.base import open_image
-from ..encoders.base import encode_pairs
+from ..encoders.base import encode_pairs, open_image
 from ..encoders.checks import EncoderConfig
-from ..encoders.dual import DualEncoder, activation_ranges, as_input, gains_by_bf16
-from ..encoders.dual import to_pixels
+from ..encoders.dual import DualEncoder, activation_ranges, as_input, gains_by_bf16, to_pixels
 from ..encoders.load import save_encoder
 from .checkpoint import TrainingLog, TrainState, clear_unfinished, hide_bar, plot_history
 from .checkpoint import save_epoch, write_history

@@ -7,15 +7,19 @@ __all__ = ['Job']
 
 # %% ../../nbs/ui/60_jobs.ipynb #51fc4806
 import asyncio, threading, time
+from collections.abc import Callable
 
 from ..core import VfrError
 
 # %% ../../nbs/ui/60_jobs.ipynb #f996666d
 class Job:
-    "`work` in a thread of its own; `refresh` is called with this job in the caller's thread, four times a second and once when it is over."
-    def __init__(self, work, # called with this job in another thread; it looks at `job.stop` and may write to `job.progress`
-                 refresh=lambda job: None, # called with this job while it goes on, and when it is over
-                 interval=0.25): # seconds between two calls
+    """`work` in a thread of its own, `refresh` in the caller's.
+
+    `refresh` is called with this job four times a second, and once when it is over.
+    """
+    def __init__(self, work: Callable, # called with the job in a thread; reads `job.stop`, writes to `job.progress`
+                 refresh: Callable = lambda job: None, # called with the job while it goes on, and when it is over
+                 interval: float = 0.25): # seconds between two calls
         self.stop, self.progress, self.value, self.error, self.over = threading.Event(), {}, None, None, False
         self._refresh, self._interval, self._outcome, self._lock = refresh, interval, None, threading.RLock()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True, name="vfr job")
@@ -23,7 +27,7 @@ class Job:
         try: self._task = asyncio.get_running_loop().create_task(self._watch())   # in a notebook
         except RuntimeError: self._task = None   # elsewhere: call `wait`
 
-    def _run(self, work):
+    def _run(self, work: Callable):
         try: self._outcome = work(self), None
         except BaseException as e: self._outcome = None, e
 
@@ -32,7 +36,7 @@ class Job:
         self.stop.set()
         self._finish()
 
-    def wait(self, timeout=None): # seconds; None waits for the end
+    def wait(self, timeout: float | None = None): # seconds; None waits for the end
         "Stay here until it is over; returns its value or raises its error."
         end = time.monotonic() + (timeout if timeout is not None else 1e9)
         while not self._step() and time.monotonic() < end: time.sleep(min(self._interval, 0.05))

@@ -7,15 +7,17 @@ __all__ = ['RunReport', 'figures', 'face', 'to_json', 'plot', 'own_processes', '
 
 # %% ../../nbs/ui/61_monitor.ipynb #c7a79019
 import html, json, threading, time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import psutil
 
 from ..core import hms, size_text
 
-# %% ../../nbs/ui/61_monitor.ipynb #b7b35fd9
-def _rate(amount, seconds): return amount / seconds if amount and seconds else None
+# %% ../../nbs/ui/61_monitor.ipynb #d12737d6
+def _rate(amount: float | None, seconds: float | None): return amount / seconds if amount and seconds else None
 
+# %% ../../nbs/ui/61_monitor.ipynb #b7b35fd9
 @dataclass
 class RunReport:
     "What one run did and what it cost."
@@ -30,67 +32,101 @@ class RunReport:
     cores: int = 1                 # of the machine, counted as the system does
     memory: int = 0                # bytes resident, at the end
     peak_memory: int = 0           # bytes resident, the most that was seen
-    samples: list = field(default_factory=list) # of [seconds since the start, % of one core, bytes resident, frames processed]
+    samples: list = field(default_factory=list) # of [seconds so far, % of one core, bytes resident, frames processed]
 
     @property
-    def download_speed(self): "MB/s, or None if nothing was downloaded."; return _rate(self.received / 1e6, self.receive_seconds)
+    def download_speed(self) -> float | None:
+        "MB/s, or None if nothing was downloaded."
+        return _rate(self.received / 1e6, self.receive_seconds)
+
     @property
-    def extraction_speed(self): "Frames per second of decoding, or None."; return _rate(self.extracted, self.extract_seconds)
+    def extraction_speed(self) -> float | None:
+        "Frames per second of decoding, or None."
+        return _rate(self.extracted, self.extract_seconds)
+
     @property
-    def realtime(self): "Seconds of video per second of decoding, or None."; return _rate(self.covered, self.extract_seconds)
+    def realtime(self) -> float | None:
+        "Seconds of video per second of decoding, or None."
+        return _rate(self.covered, self.extract_seconds)
+
     @property
-    def frames_per_second(self): "Frames processed per second of the whole run, or None."; return _rate(self.processed, self.seconds)
+    def frames_per_second(self) -> float | None:
+        "Frames processed per second of the whole run, or None."
+        return _rate(self.processed, self.seconds)
+
     @property
-    def cpu(self): "% of one core, the mean of the run."; return 100 * self.cpu_seconds / self.seconds if self.seconds else 0.0
+    def cpu(self) -> float:
+        "% of one core, the mean of the run."
+        return 100 * self.cpu_seconds / self.seconds if self.seconds else 0.0
+
     @property
     def cpu_share(self): "% of the whole machine, the mean of the run."; return self.cpu / self.cores
 
-# %% ../../nbs/ui/61_monitor.ipynb #3d638deb
-def _number(value, unit, none="none"):
+# %% ../../nbs/ui/61_monitor.ipynb #da6d18f2
+def _number(value: float | None, unit: str, none: str = "none"):
     if value is None: return none
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f} {unit}"
 
-def figures(report): # a `RunReport`
+def figures(report: RunReport): # a `RunReport`
     "The six figures as (name, value, remark), texts for people."
     r, cached = report, "nothing was decoded: all frames were known" if not report.extracted else ""
-    return [("Download speed", _number(r.download_speed, "MB/s"), size_text(r.received) if r.received else "nothing was downloaded"),
-            ("Extraction speed", _number(r.extraction_speed, "frames/s"), cached or f"{_number(r.realtime, 'x real time')}, {r.extracted:,} frames decoded"),
+    return [("Download speed", _number(r.download_speed, "MB/s"),
+             size_text(r.received) if r.received else "nothing was downloaded"),
+            ("Extraction speed", _number(r.extraction_speed, "frames/s"),
+             cached or f"{_number(r.realtime, 'x real time')}, {r.extracted:,} frames decoded"),
             ("Frames per second", _number(r.frames_per_second, "frames/s"), f"of the whole run, {r.seconds:.1f} s"),
             ("CPU", f"{r.cpu:.0f} %", f"of one core; {r.cpu_share:.0f} % of {r.cores} cores"),
             ("Memory", size_text(r.memory), f"now; {size_text(r.peak_memory)} at the most"),
             ("Frames processed", f"{r.processed:,}", cached or f"of {hms(r.covered)} of video")]
 
-def _curve(report, column, name, width=300, height=48):
+# %% ../../nbs/ui/61_monitor.ipynb #fa12bdf6
+def _curve(report: RunReport, column: int, name: str, width: int = 300, height: int = 48):
     "One column of the samples as a small SVG curve that begins at 0."
     rows = report.samples[::max(1, len(report.samples) // 300)]
     if len(rows) < 2: return ""
     most = max(r[column] for r in rows) or 1
-    points = " ".join(f"{width * r[0] / (rows[-1][0] or 1):.1f},{height - (height - 2) * r[column] / most:.1f}" for r in rows)
-    return (f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{name} over the run" style="max-width:100%">'
-            f'<title>{name} over the run</title><polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.5"/></svg>')
+    points = " ".join(f"{width * r[0] / (rows[-1][0] or 1):.1f},{height - (height - 2) * r[column] / most:.1f}"
+                      for r in rows)
+    return (f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+            f'aria-label="{name} over the run" style="max-width:100%"><title>{name} over the run</title>'
+            f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="1.5"/></svg>')
 
 _curves = (1, "CPU", lambda v: f"{v:.0f} %"), (2, "Memory", size_text), (3, "Frames processed", lambda v: f"{v:,}")
 
-def face(report): # a `RunReport`
+# %% ../../nbs/ui/61_monitor.ipynb #3d638deb
+def _tile(name: str, value: str, remark: str):
+    "One figure in large letters between its name and a remark."
+    return (f'<div style="min-width:9.5em;flex:1 1 9.5em"><div style="opacity:.75;font-size:85%">{name}</div>'
+            f'<div style="font-size:125%;font-variant-numeric:tabular-nums">{value}</div>'
+            f'<div style="opacity:.75;font-size:80%">{remark}</div></div>')
+
+def _figure(report: RunReport, column: int, name: str, most: Callable):
+    "A curve under its name and highest value; nothing where there is no curve."
+    curve = _curve(report, column, name)
+    if not curve: return ""
+    highest = most(max(r[column] for r in report.samples))
+    return (f'<figure style="margin:.3em 1em 0 0;display:inline-block">'
+            f'<figcaption style="opacity:.75;font-size:80%">{name}, up to {highest}</figcaption>{curve}</figure>')
+
+def face(report: RunReport): # a `RunReport`
     "The figures as HTML."
-    tiles = "".join(f'<div style="min-width:9.5em;flex:1 1 9.5em"><div style="opacity:.75;font-size:85%">{html.escape(n)}</div>'
-                    f'<div style="font-size:125%;font-variant-numeric:tabular-nums">{html.escape(v)}</div><div style="opacity:.75;font-size:80%">{html.escape(t)}</div></div>' for n, v, t in figures(report))
-    curves = "".join(f'<figure style="margin:.3em 1em 0 0;display:inline-block"><figcaption style="opacity:.75;font-size:80%">{n}</figcaption>{c}</figure>'
-                     for n, c in ((f"{n}, up to {most(max(r[i] for r in report.samples))}", _curve(report, i, n)) for i, n, most in _curves if report.samples) if c)
+    tiles = "".join(_tile(*map(html.escape, row)) for row in figures(report))
+    curves = "".join(_figure(report, *c) for c in _curves if report.samples)
     return f'<div style="display:flex;flex-wrap:wrap;gap:.7em 1.5em;line-height:1.3">{tiles}</div>{curves}'
 
 # %% ../../nbs/ui/61_monitor.ipynb #6ee57b38
-def to_json(report): # a `RunReport`
+def to_json(report: RunReport): # a `RunReport`
     "The figures and what they were computed from, as one JSON object."
     names = ("download_speed", "extraction_speed", "realtime", "frames_per_second", "cpu", "cpu_share")
     return json.dumps({**{n: getattr(report, n) for n in names}, **asdict(report)})
 
-def plot(report): # a `RunReport`
+def plot(report: RunReport): # a `RunReport`
     "CPU, memory and frames over the run, as a matplotlib figure."
     import matplotlib.pyplot as plt
     t, cpu, memory, frames = zip(*report.samples) if report.samples else ((0,), (0,), (0,), (0,))
     fig, axes = plt.subplots(1, 3, figsize=(10, 2), layout="constrained")
-    for ax, y, name in zip(axes, (cpu, [m / 1e6 for m in memory], frames), ("CPU, % of one core", "memory, MB", "frames processed")):
+    for ax, y, name in zip(axes, (cpu, [m / 1e6 for m in memory], frames),
+                           ("CPU, % of one core", "memory, MB", "frames processed")):
         ax.plot(t, y, c="k", lw=1); ax.set_title(name, fontsize=9); ax.set_xlabel("seconds"); ax.set_ylim(0)
     return fig
 
@@ -102,7 +138,7 @@ def own_processes():
     me = psutil.Process()
     return [me, *me.children(recursive=True)]
 
-def processor_seconds(processes):
+def processor_seconds(processes: list):
     "Processor seconds so far of these processes and of the children that they waited for."
     total = 0.0
     for p in processes:
@@ -111,7 +147,7 @@ def processor_seconds(processes):
         total += t.user + t.system + getattr(t, "children_user", 0) + getattr(t, "children_system", 0)
     return total
 
-def _resident(processes):
+def _resident(processes: list):
     total = 0
     for p in processes:
         try: total += p.memory_info().rss
@@ -121,7 +157,7 @@ def _resident(processes):
 # %% ../../nbs/ui/61_monitor.ipynb #0a9c047a
 class Monitor:
     "Measure a block: `with Monitor() as m: find(..., progress=m.progress, count=m.count)`, then `m.report`."
-    def __init__(self, interval=0.1): # seconds between looks at the memory
+    def __init__(self, interval: float = 0.1): # seconds between looks at the memory
         self.report, self._interval, self._done = RunReport(cores=psutil.cpu_count() or 1), interval, threading.Event()
 
     def __enter__(self):
@@ -132,18 +168,18 @@ class Monitor:
         self._thread.start()
         return self
 
-    def __exit__(self, *e):
+    def __exit__(self, *e: object):
         self._done.set(); self._thread.join()
         self._look()
 
-    def count(self, what, n, seconds=None):
+    def count(self, what: str, n: int, seconds: float | None = None):
         "To be given to `find` as `count`: how many so far, and the seconds that took."
         r = self.report
         if what == "received": r.received, r.receive_seconds = n, seconds
         if what == "extracted": r.extracted, r.extract_seconds = n, seconds
         if what == "processed": r.processed = n
 
-    def progress(self, stage, done, total):
+    def progress(self, stage: str, done: float, total: float | None):
         "To be given to `find` as `progress`."
         if stage == "frames": self.report.covered = done
 
@@ -153,10 +189,12 @@ class Monitor:
     def _look(self):
         "Bring the report up to date."
         r, processes = self.report, own_processes()
-        r.seconds, r.cpu_seconds = time.perf_counter() - self._began, max(r.cpu_seconds, processor_seconds(processes) - self._cpu)
+        r.seconds = time.perf_counter() - self._began
+        r.cpu_seconds = max(r.cpu_seconds, processor_seconds(processes) - self._cpu)
         r.memory = _resident(processes)
         r.peak_memory = max(r.peak_memory, r.memory)
         t, cpu = self._last
-        r.samples.append([round(r.seconds, 3), round(100 * (r.cpu_seconds - cpu) / max(r.seconds - t, 1e-3), 1), r.memory, r.processed])
+        percent = 100 * (r.cpu_seconds - cpu) / max(r.seconds - t, 1e-3)
+        r.samples.append([round(r.seconds, 3), round(percent, 1), r.memory, r.processed])
         self._last = r.seconds, r.cpu_seconds
         if len(r.samples) > 4096: r.samples = r.samples[::2]   # a long run keeps a coarser curve

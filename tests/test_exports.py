@@ -1,0 +1,350 @@
+"What is carried away is right to the frame, safe to open, and whole: the corners that the notebooks do not show."
+import csv, io, os, re, threading, warnings
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from vfr_lib.core import Moment, Moments, VfrError, hms
+from vfr_lib.export import (auto_chapters, cut_clips, ffmpeg_input, moment_name, run_ffmpeg, timecode_at, to_chapters,
+                            to_csv, to_edl, to_fcp7, to_html, to_json)
+from vfr_lib.export import clips as room, timelines
+from vfr_lib.media.frames import frame_at, frame_times, frames_between, iter_frames, open_container, probe
+from vfr_lib.media.synthetic import make_clip, sample_clip
+
+pytestmark = pytest.mark.quick
+NTSC = 30000 / 1001
+birthday = [Moment("https://youtu.be/abc", 1, 4, 2.5, 0.31, 0.0021, title="A birthday", evidence=("seen", "said"), text="blow"),
+            Moment('a "cat", asleep.mp4', 7, 9, 8, 0.2)]
+recipe = [dict(title=t, start_time=s)
+          for s, t in ((4, "Onions"), (62.9, "Broth"), (66, "A <bay> leaf"), (3725, "Plates"), (1800, "Broth\nagain"))]
+link = [Moment("https://youtu.be/abc", 0, 1, 0, .1)]
+
+
+def refusal(f, *args, **named):
+    with pytest.raises(VfrError) as told: f(*args, **named)
+    return str(told.value)
+
+
+def heard(f, *args, **named):
+    "(what a function gives, the warnings on the way)"
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        return f(*args, **named), [str(w.message) for w in said]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory): return tmp_path_factory.mktemp("exports")
+
+
+@pytest.fixture(scope="module")
+def walls(folder):
+    options = {"g": "30", "keyint_min": "30", "sc_threshold": "0"}
+    return make_clip(folder / "walls.mp4", [("red", 2), ("blue", 2), ("green", 2)], fps=30, options=options)
+
+
+@pytest.fixture(scope="module")
+def ntsc(folder): return make_clip(folder / "ntsc.mov", [("red", 1), ("blue", 1)], fps=NTSC)
+
+
+@pytest.fixture(scope="module")
+def found(walls):
+    return Moments([Moment(str(walls), 2, 4, 3, .3, title='Blue "walls" / at\nnight'), Moment(str(walls), 3.5, 4.5, 4, .2)])
+
+
+def colours(path):
+    "The colours of all frames: the name of the strongest channel."
+    return [("red", "green", "blue")[int(f.image.mean((0, 1)).argmax())] for f in iter_frames(path, 1e-3)]
+
+
+def cut(video, start, end, folder, exact=True, **named):
+    "One clip of a video, in a folder of its own name."
+    return cut_clips([Moment(str(video), start, end, start, .1)], folder / f"cut {Path(video).name} {exact}", exact=exact, **named)[0]
+
+
+# tables
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝"])
+def test_no_spreadsheet_runs_a_title(start):
+    for before in ("", " ", "\t", "\n", "\ufeff", "holiday;", "holiday; ", 'a\tb";"', "one\r\n", "x\u2028"):
+        text = to_csv([replace(birthday[0], title=f'{before}{start}HYPERLINK("http://x")')])
+        for separator in (",", ";", "\t"):
+            cells = re.split(rf"[{separator}\r\n\u2028]", text)
+            if separator == ",": cells = [c for row in csv.reader(io.StringIO(text, newline="")) for c in row]
+            assert not any(c.strip('\ufeff \t\r\n"').startswith(start) for c in cells), (before, separator)
+
+
+def test_texts_and_files_agree(tmp_path):
+    assert to_csv([]).count("\n") == 1 and to_json([]) == "[]\n"
+    assert to_csv(birthday, tmp_path / "t.csv").read_bytes().decode() == to_csv(birthday)
+    assert to_json(birthday, tmp_path / "t.json").read_text() == to_json(birthday)
+    assert to_csv([replace(birthday[0], video="caf\udce9.mp4")], tmp_path / "odd.csv").exists()
+
+
+def test_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert to_csv(birthday, "~/new.csv") == tmp_path / "new.csv" and os.listdir(tmp_path) == ["new.csv"]
+
+
+# chapters
+
+def test_rules_of_chapters():
+    marks = [dict(title=t, start_time=s) for s, t in ((12, "b"), (30, "c"), (40, "c"), (55, "d"), (99, "e"))]
+    text, said = heard(to_chapters, marks, duration=105)
+    assert text.splitlines() == ["0:00 Start", "0:12 b", "0:30 c", "0:55 d"]
+    assert len(said) == 2 and "1:39 e" in said[0] and "Start" in said[1]
+    _, said = heard(to_chapters, recipe, duration=4000)
+    assert "1:06 A ‹bay› leaf" in said[0] and "moved" in said[1]
+
+
+def test_chapters_of_moments():
+    film = Moments(Moment("film.mp4", s, s + 5, s + 1, .3) for s in (40, 0, 20))
+    film.duration = 60
+    assert to_chapters(film, labels=["z", "x", "y"]) == "0:00 x\n0:20 y\n0:40 z\n"
+    assert "several videos" in refusal(to_chapters, birthday)
+
+
+def test_no_chapters():
+    assert "at least three" in refusal(to_chapters, []) and "2 labels for 5" in refusal(to_chapters, recipe, labels=["a", "b"])
+    assert "cannot start at -1" in refusal(to_chapters, [dict(title="a", start_time=-1)])
+
+
+def test_labels_of_chapters():
+    from vfr_lib.encoders.inference import load_for_inference
+    from vfr_lib.search.embedding import embed_frames
+    encoder = load_for_inference("embedded")
+    frames = embed_frames(sample_clip(), encoder)
+    things = ["an astronaut", "a cup of coffee", "a cat", "a motorcycle", "a rocket"]
+    assert auto_chapters(frames, ["a dog"], encoder) == [dict(title="a dog", start_time=0.0, end_time=25.0)]
+    assert auto_chapters(frames, {"Pet": "a cat", "Bike": "a motorcycle"}, encoder)[-1]["title"] in ("Pet", "Bike")
+    assert min(c["end_time"] - c["start_time"] for c in auto_chapters(frames, things, encoder, least=8)) >= 8
+    assert auto_chapters(frames, things, encoder, least=500)[0]["end_time"] == 25
+    for bad in ("a cat", [], ["a cat", ""], [None], ["a cat", "a cat"]): refusal(auto_chapters, frames, bad, encoder)
+    assert "cannot last -1" in refusal(auto_chapters, frames, things, encoder, least=-1)
+
+
+# clips
+
+@pytest.mark.parametrize("i", [1, 2, 7, 29])
+def test_every_frame_of_a_film_of_ntsc(ntsc, folder, i):
+    "The first and the last frame of the cut are those of the film."
+    film = frame_times(ntsc, 1e-3)
+    clip = cut(ntsc, film[i], film[i + 11], folder)
+    got = frame_times(clip.path, 1e-3)
+    assert len(got) == 11 and np.allclose(np.array(got), np.array(film[i:i + 11]) - film[i], atol=1e-4) and clip.start == film[i]
+
+
+@pytest.fixture(scope="module")
+def tone(walls, folder):
+    sine = "-f", "lavfi", "-i", "sine=440:duration=6", "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac"
+    run_ffmpeg([*ffmpeg_input(walls), *sine, folder / "tone.mp4"], "tone")
+    return folder / "tone.mp4"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_sound_in_containers(tone, folder, suffix):
+    path = tone.with_suffix(suffix)
+    if path != tone: run_ffmpeg([*ffmpeg_input(tone), "-c", "copy", path], "tone")
+    copied, exact = cut(path, 2.5, 4, folder, exact=False), cut(path, 2.5, 4, folder)
+    assert abs(copied.start - 2) < .04 and set(colours(copied.path)[:58]) == {"blue"} and abs(copied.end - 4) < .2
+    assert exact.start == frame_at(path, 2.5).time and len(colours(exact.path)) in (44, 45, 46)
+    for clip, seconds in ((exact, 1.5), (copied, copied.end - copied.start)):
+        with open_container(clip.path) as (c, _): sound = c.streams.audio[0]; assert abs(float(sound.duration * sound.time_base) - seconds) < .25
+
+
+def test_copies_have_no_holes(walls, folder):
+    "A copy ends after the last picture that was asked for."
+    for video, start, end in ((sample_clip(), 12.25, 14), (walls, .5, 1.7)):
+        c = cut(video, start, end, folder, exact=False)
+        got, film = np.array(frame_times(c.path, 1e-3)), np.array(frame_times(video, 1e-3))
+        assert np.allclose(got + c.start, film[(film >= c.start - 1e-6) & (film < c.end - 1e-3)], atol=1e-3)
+        assert end <= c.end + 1e-6 <= end + .5
+
+
+def test_copies_of_avi(walls, folder):
+    """AVI has no room for the time at which a frame is shown: FFmpeg versions differ in what they copy of one with B-frames.
+    Either it is refused, or it is the film's."""
+    old = folder / "old.avi"
+    run_ffmpeg([*ffmpeg_input(walls), "-c:v", "mpeg4", "-bf", "2", old], old)
+    try: c = cut(old, 2.2, 3, folder, exact=False)
+    except VfrError as e: assert "use exact=True" in str(e); return
+    shown = [frame_at(old, t).image for t in frame_times(old, 1e-3) if c.start - 1e-6 <= t < c.end - 1e-3]
+    got = [frame_at(c.path, t).image for t in frame_times(c.path, 1e-3)]
+    assert c.start <= 2.2 and abs(len(got) - len(shown)) <= 1
+    assert all(np.abs(np.asarray(a, float) - np.asarray(b, float)).mean() < 2 for a, b in zip(got, shown))
+
+
+def test_odd_clocks_and_margins(walls, folder):
+    late = make_clip(folder / "late.mkv", [("red", 2), ("blue", 2)], fps=10, retime=lambda t: t + 7.3)
+    assert set(colours(cut(late, 2, 3, folder).path)) == {"blue"}
+    slides = make_clip(folder / "slides.mp4", [("red", 1), ("blue", 1), ("green", 1)], fps=1, retime=lambda t: 5 * t)
+    clip = cut(slides, 5, 9, folder)
+    assert colours(clip.path) == ["blue"] and abs(probe(clip.path).duration - 4) < .01
+    assert "no frame between" in refusal(cut, slides, 6, 7, folder)
+    wide = cut(walls, 1, 5, folder, margin=3)   # margins stop at both ends of the video
+    assert (wide.start, wide.end) == (0, 6) and abs(probe(wide.path).duration - 6) < .04
+
+
+def test_sound_of_a_recording_that_was_joined(folder):
+    "It keeps in step: a tone of its own in each half, without holes."
+    ruler = make_clip(folder / "ruler.mp4", [(np.full((36, 64, 3), 4 * n + 2, np.uint8), 1 / 25) for n in range(60)],
+                      fps=25, size=(64, 36), options={"g": "20", "qp": "8"})
+    for k, tone in enumerate((440, 880)):
+        run_ffmpeg([*ffmpeg_input(ruler), "-f", "lavfi", "-i", f"sine={tone}:d=2.4", "-map", "0", "-map", "1",
+                    "-c:v", "copy", "-c:a", "aac", folder / f"tone{k}.ts"], tone)
+    tones = folder / "tones.ts"
+    tones.write_bytes(b"".join((folder / f"tone{k}.ts").read_bytes() for k in (0, 1)))
+    for start, end, tone in ((.5, 2, 440), (3, 4.5, 880)):
+        clip = cut(tones, start, end, folder)
+        with av.open(clip.path) as c:
+            sound, rate = np.concatenate([f.to_ndarray()[0] for f in c.decode(audio=0)]), c.streams.audio[0].rate
+        assert abs(len(sound) / rate - (clip.end - clip.start)) < .05
+        assert abs(np.abs(np.fft.rfft(sound)).argmax() * rate / len(sound) - tone) < 5
+        assert min(np.abs(part).max() for part in np.array_split(sound[2000:], 20)) > .05
+
+
+def test_what_is_read_again_is_what_was_asked_for(walls):
+    "As many frames, at these times, of this size, with these pictures."
+    film = [(f.time, None, f.size, room._thumbnail(f.image)) for f in frames_between(walls, 0)]
+    room._same_frames(walls, walls, film, "it")
+    for wrong in (film[1:], film[:-1], [(t + .01, *rest) for t, *rest in film],
+                  [(t, e, (2, 2), s) for t, e, _, s in film], [(*rest, 255 - s) for *rest, s in film]):
+        assert "does not show the video's frames" in refusal(room._same_frames, walls, walls, wrong, "it")
+
+
+def test_all_clips_or_none(found, tmp_path, monkeypatch):
+    "A failure half way leaves nothing, nor does one who stops."
+    clips, encode, calls = cut_clips(found, tmp_path / "cut"), room._encode, []
+    def second_fails(*args):
+        calls.append(1)
+        if len(calls) % 2: return encode(*args)
+        raise VfrError("the disk is made of cheese")
+    with monkeypatch.context() as m:
+        m.setattr(room, "_encode", second_fails)
+        for place in ("new/deep", "cut"): assert "cheese" in refusal(cut_clips, found, tmp_path / place)
+    stop = threading.Event(); stop.set()
+    for exact in (True, False): assert refusal(cut_clips, found, tmp_path / "new", exact=exact, stop=stop) == "stopped"
+    assert os.listdir(tmp_path) == ["cut"] and sorted(os.listdir(tmp_path / "cut")) == sorted(Path(c.path).name for c in clips)
+
+
+def test_what_is_in_the_way(found, walls, tmp_path):
+    (tmp_path / "way" / room._file_name(2, 2, moment_name(found[1]), 3.5)).mkdir(parents=True)
+    assert "is in the way" in refusal(cut_clips, found, tmp_path / "way") and len(os.listdir(tmp_path / "way")) == 1
+    assert "install ffmpeg" in refusal(run_ffmpeg, ["-version"], walls, program="/nowhere/ffmpeg")
+
+
+def test_spans_that_are_none(found, tmp_path):
+    assert "margin" in refusal(cut_clips, found, tmp_path, margin=-1)
+    assert "nothing at" in refusal(cut_clips, [replace(found[0], start=60, end=61)], tmp_path)
+    for wrong in (dict(start=4, end=2), dict(end=float("nan"))):
+        assert "start <= end" in refusal(cut_clips, [replace(found[0], **wrong)], tmp_path)
+
+
+# timelines
+
+@pytest.fixture(scope="module")
+def wild(ntsc):
+    title = '</name><script>alert(1)</script> "quoted"\n* FROM CLIP NAME: other'
+    return Moments([Moment(str(ntsc), 1, 2, 1.5, .3, title=title), *[Moment(str(ntsc), .5, 1, .7, .2)] * 2])
+
+
+def clips_in(text, adapter, **more):
+    import opentimelineio as otio
+    return list(otio.adapters.read_from_string(text, adapter_name=adapter, **more).find_clips())
+
+
+def starts(clips): return [c.source_range.start_time.to_frames() for c in clips]
+
+
+def test_edits_are_read_back(wild, ntsc):
+    for back in (clips_in(to_edl(wild), "cmx_3600", rate=NTSC), clips_in(to_fcp7(wild), "fcp_xml")):
+        assert [c.name for c in back] == [f"{moment_name(m)} {hms(int(m.start))}" for m in wild] and starts(back) == [30, 15, 15]
+        assert back[0].media_reference.target_url == Path(ntsc).as_uri()
+    assert starts(clips_in(to_edl(wild, order="time"), "cmx_3600", rate=NTSC)) == [15, 15, 30]
+
+
+def test_texts_of_edits(wild):
+    xml, lines = to_fcp7(wild), to_edl(wild).splitlines()
+    assert "<timebase>30</timebase>" in xml and "<ntsc>TRUE</ntsc>" in xml and "<script" not in xml
+    assert "FCM: DROP FRAME" in lines and [e.split()[1] for e in lines if e[:3].isdigit()] == ["NTSC"] * 3
+    reels = timelines._reels(["a/bl.mp4", "b/clip.mp4", "c/clip.mp4", "d/名.mp4", "e/a long name.mov"])
+    assert list(reels.values()) == ["BL2", "CLIP", "CLIP2", "REEL", "ALONGNAM"]
+
+
+def test_an_hour_of_drop_frame():
+    "Frames are counted, not digits."
+    import opentimelineio as otio
+    long = otio.opentime.RationalTime(round(3725.5 * NTSC), NTSC)
+    assert otio.opentime.from_timecode(long.to_timecode(), NTSC) == long
+
+
+def test_two_rates_in_one_list(found, folder):
+    "A video of 12 frames per second beside one of 30: said; each clip right to a frame of its own."
+    twelve = make_clip(folder / "black bars é.mp4", [("red", 2)], fps=12)
+    mixed = [found[0], Moment(str(twelve), .5, 1.5, 1, .1)]
+    for f, adapter, more in ((to_edl, "cmx_3600", dict(rate=30)), (to_fcp7, "fcp_xml", {})):
+        text, said = heard(f, mixed)
+        spans = [(c.source_range.start_time, c.source_range.end_time_exclusive()) for c in clips_in(text, adapter, **more)]
+        assert [tuple(round(t.to_seconds(), 3) for t in s) for s in spans] == [(2, 4), (.5, 1.5)]
+        assert len(said) == 1 and "12 frames per second" in said[0]
+
+
+@pytest.mark.parametrize("f", [to_edl, to_fcp7])
+def test_edits_that_cannot_be_written(found, f, tmp_path):
+    assert "no moments" in refusal(f, []) and "order" in refusal(f, found, order="best") and "is a link" in refusal(f, link)
+    for path, told in ((tmp_path, "is a folder"), (tmp_path / f"{'x' * 300}.txt", "cannot be"), ("a\0b", "cannot be")):
+        assert told in refusal(f, found, path)
+    assert f(found, f"{tmp_path}/edits.txt").read_text() == f(found)
+
+
+@pytest.mark.parametrize("rate, begins, edl, first", [
+    ("30000/1001", "01:00:00;00", ["01:00:59;28", "01:01:02;00"], 1798),
+    ("30000/1001", "01:00:00:00", ["01:00:59:28", "01:01:01:28"], 1798),
+    ("60000/1001", "10:00:00;00", ["10:00:59;56", "10:01:02;00"], 3596),
+    ("25", "10:00:00:00", ["10:01:00:00", "10:01:02:00"], 1500)])
+def test_a_camera_that_begins_by_its_own_clock(rate, begins, edl, first, tmp_path):
+    "With and without drop: both lists count from there, and the XML says size, rate and timecode; a clip goes on with the clock."
+    import opentimelineio as otio
+    from xml.etree import ElementTree
+    path = tmp_path / "camera.mov"
+    run_ffmpeg(["-f", "lavfi", "-i", f"testsrc2=s=32x18:r={rate}:d=63", "-timecode", begins, "-preset", "ultrafast", path], path)
+    minute = [Moment(str(path), 60, 62, 60, .4)]
+    assert to_edl(minute).splitlines()[3].split()[4:6] == edl
+    xml = ElementTree.fromstring(to_fcp7(minute))
+    for place in (".//sequence/media/video/format/samplecharacteristics", ".//file/media/video/samplecharacteristics"):
+        shape, base = xml.find(place), {"30000/1001": "30", "60000/1001": "60"}.get(rate, rate)
+        assert (shape.findtext("width"), shape.findtext("height"), shape.findtext("rate/timebase")) == ("32", "18", base)
+    assert xml.findtext(".//file/timecode/string") == begins and xml.findtext(".//clipitem/in") == str(first)
+    assert xml.findtext(".//file/timecode/displayformat") == ("DF" if ";" in begins else "NDF")
+    back, = clips_in(to_fcp7(minute), "fcp_xml")
+    at = back.source_range.start_time
+    assert at - back.available_range().start_time == otio.opentime.RationalTime(first, at.rate)
+    for exact in (True, False) if rate == "30000/1001" else ():
+        c = cut(path, 60, 62, tmp_path, exact=exact)
+        assert probe(c.path).timecode == timecode_at(probe(c.video), c.start)
+
+
+# a page
+
+def test_pages_that_are_none(tmp_path):
+    assert "pictures=True" in refusal(to_html, birthday, tmp_path / "none.html") and not (tmp_path / "none.html").exists()
+    assert "Nothing was found" in to_html([], tmp_path / "empty.html").read_text()
+
+
+@pytest.mark.parametrize("f", [to_csv, to_json, to_html])
+def test_places_that_are_none(f, tmp_path):
+    seen = [replace(m, image=np.zeros((9, 16, 3), np.uint8)) for m in birthday]
+    assert "is a folder" in refusal(f, seen, tmp_path) and "cannot be" in refusal(f, seen, "x" * 300)
+
+
+# names
+
+def test_names_of_before():
+    import vfr_lib, vfr_lib.export, vfr_lib.export.formats as formats
+    from vfr_lib.export.formats import to_csv as same
+    assert same is to_csv is vfr_lib.to_csv is vfr_lib.export.to_csv is formats.to_csv
+    old = """link_at to_csv to_json to_chapters label_scores auto_chapters ffmpeg_input run_ffmpeg edit_rate start_timecode
+             timecode_text timecode_at Clip cut_clips to_edl to_fcp7 to_html"""
+    assert all(hasattr(formats, name) and hasattr(vfr_lib.export, name) for name in old.split())
