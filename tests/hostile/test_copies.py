@@ -7,7 +7,7 @@ from vfr_lib.media.download import ffmpeg
 
 begin = """import sys, time; from vfr_lib.ui.player import Player
 p = Player(sys.argv[1], lines=[]); p._start_copy()
-while not p.job.said.get("done") and not p.job.over: time.sleep(0.02); p.job.wait(0)
+while not p.job.progress.get("done") and not p.job.over: time.sleep(0.02); p.job.wait(0)
 print("copying", p.job.over, flush=True); """
 
 
