@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cache import get, put
-from ..core import VfrError, renamed, warn, write_whole
+from ..core import VfrError, renamed, unsaid, warn, write_whole
 from ..encoders.base import known_identity
 from ..encoders.inference import load_for_inference
 
@@ -358,7 +358,7 @@ def _own_vectors(encoder: "Encoder", who: str) -> np.ndarray:
     key = "own sentences", who, OWN
     more = (get(key) or {}).get("more")
     if np.shape(more) == (len(own_sentences()), encoder.dim): return more
-    more = encoder.encode_texts(own_sentences()).astype(np.float16)
+    with unsaid(): more = encoder.encode_texts(own_sentences()).astype(np.float16)   # that some are cut is no matter of the user
     put(key, more=more)
     return more
 
