@@ -21,7 +21,7 @@ def test_results_are_of_this_model_and_say_what_readme_says():
     results = {p.stem: json.loads(p.read_text()) for p in (root / "nbs/benchmarks/results").glob("*.json")}
     whole, served = weights_digest(load_encoder()), load_for_inference().digest[:12]   # both speak of the same weights
     of = {n: r["weights"] for n, r in results.items() if "weights" in r}
-    assert set(of.values()) <= {whole, served} and {n for n, w in of.items() if w == whole} == {"flickr8k_test", "flickr8k_train_in_batch"} and len(of) == 7
+    assert set(of.values()) <= {whole, served} and {n for n, w in of.items() if w == whole} == {"flickr8k_test", "flickr8k_train_in_batch"} and len(of) == 8
     for name, key in (("text to image", "t2i"), ("image to text", "i2t")):
         measured = [results["flickr8k_test"][key][k] for k in ("R@1", "R@5", "R@10", "median_rank")]
         assert all(abs(a - b) <= 0.051 for a, b in zip(published(root / "README.md")[name], measured)), (name, measured)
@@ -46,6 +46,16 @@ def test_moments_table_is_of_the_run():
         cell = re.search(rf"^\| {row}[^|]*\| ([^|]*) \|$", text, re.M)[1].replace("95 %:", "")
         shown = [float(v) for v in re.findall(r"\d+\.\d+", cell)]
         assert len(shown) == len(values) and all(abs(a - b) < 0.051 for a, b in zip(shown, values)), (row, shown, values)
+
+
+def test_footage_figures_are_of_the_run():
+    f = json.loads((root / "nbs/benchmarks/results/footage.json").read_text())
+    at = {p["level"]: p for p in f["presence"]}[0.05]
+    text = (root / "README.md").read_text()
+    row = lambda name: [float(v) for v in re.findall(r"\d+\.\d+", re.search(rf"^\| {name}[^|]*\| ([^|]*) \|$", text, re.M)[1].replace("95 %:", ""))]
+    assert row("real footage: the best time") == [round(v, 1) for v in (f["hit"], *f["hit_interval"])]
+    assert row("real footage: asked for what is elsewhere") == [round(v, 1) for v in (at["absent"], *at["interval"])]
+    assert row("real footage: asked for what is there") == [round(at["present"], 1)]
 
 
 def test_search_figures_are_of_the_run():

@@ -40,6 +40,12 @@ def test_readme_is_the_index_notebook():
 
 
 @pytest.mark.quick
+def test_outputs_show_no_paths():
+    r = command(sys.executable, root / ".ci/outputs.py", "--check")
+    assert r.returncode == 0, r.stderr
+
+
+@pytest.mark.quick
 @pytest.mark.alone
 @pytest.mark.parametrize("what", [[sys.executable, "-c", "import vfr_lib; vfr_lib.VfrError"], ["vfr", "--help"]], ids=["import", "help"])
 def test_starts_light(what):

@@ -450,7 +450,7 @@ def bench(video: str | None, quick: bool, searching: bool, scaling: bool, sharin
 
 # %% ../nbs/90_cli.ipynb #45bf9234
 @app.command()
-@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "msrvtt", "moments"]))
+@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "msrvtt", "moments", "footage"]))
 @click.argument("root")
 @click.option("--split", help="What to measure on.  [default: test; msrvtt: 1k-A]")
 @click.option("--encoder", default="embedded", show_default=True, metavar="NAME",
@@ -466,10 +466,11 @@ def evaluate(dataset: str, root: str, split: str | None, encoder: str, as_json: 
     """Measure ENCODER on DATASET's split in folder ROOT, over the full gallery, with its protocol.
 
     'moments' builds clips from Flickr8k's photographs in ROOT and measures how far off the times are that a
-    sentence gets.
+    sentence gets; 'footage' asks labelled sentences of the real videos in ROOT (labels.json: video, query, spans).
     """
     from vfr_lib.train import datasets, evaluation
     in_batch, pictures, engine = (options[k] for k in ("in_batch", "pictures", "engine"))
+    if dataset == "footage": return _evaluate_footage(root, encoder, engine, as_json)
     read = datasets.flickr8k if dataset == "moments" else getattr(datasets, dataset)
     data, seen = read(root, split or ("1k-A" if dataset == "msrvtt" else "test")), sys.stderr.isatty()
     if in_batch and dataset in ("msrvtt", "moments"):
@@ -483,6 +484,14 @@ def evaluate(dataset: str, root: str, split: str | None, encoder: str, as_json: 
     else: report = evaluation.evaluate(data, encoder, progress=seen, train=_training_split(read, root, data))
     click.echo(report.to_json() if as_json else report._repr_markdown_())
 
+def _evaluate_footage(root: str, encoder: str, engine: str | None, as_json: bool):
+    "Measure on real videos, and print it."
+    from vfr_lib.train.localisation import evaluate_footage
+    report = evaluate_footage(root, _engine(encoder, engine) if engine else encoder)
+    if as_json: return click.echo(json.dumps(report))
+    click.echo(f"{report['protocol']}\nHit@1 {report['hit']} %, 95 %: {report['hit_interval']}")
+    heads = ["level", "absent, found", "95 %", "present, found", ""]
+    click.echo(_table([[str(r["level"]), str(r["absent"]), str(r["interval"]), str(r["present"]), ""] for r in report["presence"]], heads))
 
 # %% ../nbs/90_cli.ipynb #05f67995
 def _training_split(read: Callable, root: str, data: "CaptionedImages"):

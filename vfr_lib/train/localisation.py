@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['photo_clip', 'seconds_off', 'localisation_scores', 'overlap', 'span_scores', 'presence_scores', 'LocalisationReport',
-           'evaluate_localisation', 'footage_presence']
+           'evaluate_localisation', 'footage_labels', 'footage_presence', 'evaluate_footage']
 
 # %% ../../nbs/train/79_localisation.ipynb #50e9f662
 import json, tempfile
@@ -271,19 +271,53 @@ def _all_taught(asked: list[_Asked]) -> dict:
 __getattr__ = renamed(dict(locate="evaluate_localisation"), globals())   # what it was called before
 
 # %% ../../nbs/train/79_localisation.ipynb #894f7d64
-def footage_presence(folder: str | Path, # videos, and labels.json: a list of dicts with video, query and maybe_also
+def footage_labels(folder: str | Path # videos, and labels.json: a list of dicts with video, query and maybe spans, maybe_also
+                  ) -> list[dict]:
+    "The labels of a folder of real videos; VfrError where they cannot be read."
+    try:
+        labels = json.loads((Path(folder) / "labels.json").read_text("utf-8"))
+        return [dict(spans=[], maybe_also=[]) | dict(l, video=str(l["video"]), query=str(l["query"])) for l in labels]
+    except (OSError, ValueError, TypeError, KeyError) as e:
+        raise VfrError(f"{folder} holds no labels.json that can be read ({type(e).__name__}: {e}): "
+                       "a list of objects with video, query, spans (seconds) and maybe_also") from None
+
+def _asked_of_all(folder, labels, encoder, every):
+    "(p-value, cosine, kind, number of the label, whether the best time is in one of its spans) of every sentence in every video."
+    reference_set, wanted = reference_set_of(encoder), encoder.encode_texts([l["query"] for l in labels])
+    if reference_set is None: raise VfrError(f"{encoder.name} has no reference set, so nothing says what is absent")
+    for video in sorted({l["video"] for l in labels}):
+        frames = embed_frames(Path(folder) / video, encoder, every)
+        for i, (label, vector) in enumerate(zip(labels, wanted)):
+            curve = curve_of(frames, vector, reference_set)
+            best = int(np.argmax(curve.calibrated_scores))
+            kind = "present" if label["video"] == video else "unsure" if video in label["maybe_also"] else "absent"
+            hit = any(start <= frames.times[best] < end for start, end in label["spans"])
+            yield curve.p[best], curve.scores.max(), kind, i, hit
+
+def footage_presence(folder: str | Path, # see `footage_labels`
                      encoder: "str | Encoder" = "embedded",
                      every: float = 1.0) -> list[dict]: # seconds between the frames that are looked at
     "`presence_scores` on real videos: every sentence is asked of every video; the interval is a bootstrap over sentences."
-    folder, encoder = Path(folder), load_for_inference(encoder)
-    try: labels = json.loads((folder / "labels.json").read_text("utf-8"))
-    except (OSError, ValueError) as e: raise VfrError(f"{folder} holds no labels.json that can be read ({e})") from None
-    reference_set, wanted, asked = reference_set_of(encoder), encoder.encode_texts([l["query"] for l in labels]), []
-    if reference_set is None: raise VfrError(f"{encoder.name} has no reference set, so nothing says what is absent")
-    for video in sorted({l["video"] for l in labels}):
-        frames = embed_frames(folder / video, encoder, every)
-        for i, (label, vector) in enumerate(zip(labels, wanted)):
-            curve = curve_of(frames, vector, reference_set)
-            kind = "present" if label["video"] == video else "unsure" if video in label["maybe_also"] else "absent"
-            asked.append((curve.p[np.argmax(curve.calibrated_scores)], curve.scores.max(), kind, i))
-    return presence_scores(*map(np.array, zip(*asked)))
+    asked = _asked_of_all(folder, footage_labels(folder), load_for_inference(encoder), every)
+    return presence_scores(*map(np.array, list(zip(*asked))[:4]))
+
+# %% ../../nbs/train/79_localisation.ipynb #footrep0
+def evaluate_footage(folder: str | Path, # see `footage_labels`
+                     encoder: "str | Encoder" = "embedded",
+                     every: float = 1.0) -> dict: # seconds between the frames that are looked at
+    """How real footage is answered, with the protocol: a dict for JSON.
+
+    `Hit@1`: percent of sentences whose best time lies in a labelled span of their own video, with a 95 % interval
+    (bootstrap over sentences); `presence`: see `presence_scores`."""
+    labels, encoder = footage_labels(folder), load_for_inference(encoder)
+    p, score, kind, label, hit = map(np.array, zip(*_asked_of_all(folder, labels, encoder, every)))
+    located = hit[(kind == "present") & np.array([bool(labels[i]["spans"]) for i in label])]
+    drawn = np.random.default_rng(0).choice(located, (1000, len(located))).mean(1) if len(located) else np.zeros(0)
+    percent = lambda x: round(100 * float(x), 2)
+    protocol = (f"{len(labels)} sentences, each asked of all {len({l['video'] for l in labels})} videos, one frame per {every:g} s "
+                f"looked at; absent: of another video and not marked as perhaps there; encoder as `find` serves it: {getattr(encoder, 'engine', encoder.name)}")
+    return dict(dataset="footage", videos=len({l["video"] for l in labels}), queries=len(labels),
+                absent_pairs=int((kind == "absent").sum()), encoder=encoder.name, protocol=protocol,
+                hit=percent(located.mean()) if len(located) else None,
+                hit_interval=[percent(v) for v in np.quantile(drawn, (0.025, 0.975))] if len(located) else None,
+                presence=presence_scores(p, score, kind, label), weights=weights_digest(encoder), measured=measured())
