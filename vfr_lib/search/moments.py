@@ -154,7 +154,7 @@ def check_search(query, # a sentence or a `Query`
                  level: float = 0.05 # the highest p-value that counts as found
                 ) -> None:
     "VfrError for what cannot be asked."
-    if isinstance(top, bool) or not isinstance(top, (int, float)) or not 1 <= top < float("inf") or int(top) != top:
+    if isinstance(top, bool) or not isinstance(top, (int, float)) or int(top) != top or top < 1:
         raise VfrError(f"top must be a whole number from 1, not {top!r}")
     check_step(every)
     if not (isinstance(level, (int, float)) and 0 < level <= 1):
