@@ -105,7 +105,8 @@ def registered(names: "list[str] | tuple[str, ...] | str | None" = None # None t
               ) -> list[Evidence]:
     "The kinds of evidence with these names, in the order of registering; VfrError where one is not known."
     order = sorted(_registered, key=lambda name: {"seen": 0, "said": 1}.get(name, 2))
-    names = order if names is None else [names] if isinstance(names, str) else list(names)
+    names = order if names is None else list(names) if isinstance(names, (list, tuple, set)) else [names]
+    if not names: raise VfrError(f"no kind of evidence is named: there are {', '.join(order)}")
     for name in names:
         if name not in _registered: raise VfrError(f"{name!r} is no kind of evidence: there are {', '.join(order)}")
     return [_registered[name] for name in order if name in names]

@@ -97,12 +97,13 @@ def rank_all(query, corpus, # a `Corpus`
              config: SearchConfig) -> list[Hit]:
     "The hits of all kinds of evidence as one ranking, best first, `config.top` at most."
     kinds = sorted(registered(config.evidence), key=lambda e: e.name == "seen")   # the frames are asked last
-    depth, found = max(config.top, 20 if len(kinds) > 1 else 0), {}
+    top = int(config.top)
+    depth, found = max(top, 20 if len(kinds) > 1 else 0), {}
     for e in kinds:
         corpus.also = {h.video for hits in found.values() for h in hits}   # videos that the frames are asked about
-        found[e.name] = e.rank(query, corpus, depth)
+        found[e.name] = [h if h.evidence else replace(h, evidence=(e.name,)) for h in e.rank(query, corpus, depth)]
     rankings = {e.name: found[e.name] for e in registered(config.evidence)}
-    return config.fusion(rankings, config.level)[:config.top]
+    return config.fusion(rankings, config.level)[:top]
 
 def moment_of(hit: Hit, view: FrameView, video: str, # what the video is called
               title: str | None = None) -> Moment:
@@ -125,16 +126,17 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
     The last, with fraction 1, is what `find` returns."""
     config = config_of(config, **settings)
     config.check(query)
+    looks = config.early and "seen" in [e.name for e in registered(config.evidence)]   # a first look is one at frames
     source = _opened(video, progress or (lambda *a: None), stop, count)
     encoder = load_for_inference(config.encoder)
     corpus = VideoCorpus(source, encoder, config, stop)
-    interest = (lambda f: corpus.look(f).view(query).curve.calibrated_scores) if config.early else None
+    interest = (lambda f: corpus.look(f).view(query).curve.calibrated_scores) if looks else None
     tell = lambda n, done, end: progress("frames", done, end) if progress else None
     first = replace(config, pictures=False, exact=False, evidence=("seen",))   # the rest need not be waited for
     stages = embed_stages(source.path, encoder, config.every, interest, tell, stop, cache=config.cache, count=count)
     for frames in stages:
         whole = frames.fraction == 1
-        if whole or config.early: yield answer(query, corpus.look(frames), config if whole else first)
+        if whole or looks: yield answer(query, corpus.look(frames), config if whole else first)
 
 # %% ../../nbs/search/39_find.ipynb #f601c1c1
 def _opened(video, tell, stop, count):

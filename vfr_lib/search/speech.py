@@ -108,7 +108,9 @@ class SpeechEvidence(Evidence):
 
     def extract(self, source, settings=None) -> list[dict]:
         "The lines of captions beside the video, in it, or of its page."
-        return line_dicts(source.lines)
+        lines, frames = source.lines, getattr(settings, "frames", None)
+        if frames is not None: lines, _ = lines_within(lines, None, source.name, frames.end)
+        return line_dicts(lines)
 
     def rank(self, query, corpus, top: int) -> list[Hit]:
         "The lines that hold all words of a sentence, best first: as few lines as hold them, none of them twice."
