@@ -260,18 +260,22 @@ ReferenceSet.of_frames = _of_frames
 
 # %% ../../nbs/search/32_calibration.ipynb #33d3bb99
 def _direction(self: ReferenceSet) -> tuple[np.ndarray, np.ndarray]:
-    "Sentences around their mean, float (k, dim), and what makes ridge weights of their scores, float (dim, k)."
-    x = self.sentences - self.sentences.mean(0)
-    return x, np.linalg.solve(x.T @ x + len(x) / 40 * np.eye(x.shape[1], dtype=np.float32), x.T)
+    "Sentences around their mean, float (k, dim), and the inverse of their ridge matrix, float (dim, dim), which is kept."
+    x, key = self.sentences - self.sentences.mean(0), ("ridge", self.digest)
+    inverse = (get(key) or {}).get("inverse")
+    if np.shape(inverse) != (x.shape[1],) * 2:
+        inverse = np.linalg.inv(x.T @ x + len(x) / 40 * np.eye(x.shape[1], dtype=np.float32))
+        put(key, inverse=inverse)
+    return x, inverse
 
 def _comparable(self: ReferenceSet, null_scores: np.ndarray # float (k,), of one video or the maximum over several
                ) -> np.ndarray:
     "The null scores of the sentences about such things as are seen there, `share` of all; the others stand at -inf."
     measured = np.isfinite(null_scores)
     if self.share == 1 or not measured.any(): return null_scores
-    x, weights = self._direction
+    x, inverse = self._direction
     centred = np.where(measured, null_scores - null_scores[measured].mean(), 0)
-    fit = x @ (weights @ centred)   # how high such sentences come, smoothed over all that are like them
+    fit = x @ (inverse @ (x.T @ centred))   # how high such sentences come, smoothed over all that are like them
     kept = measured & (fit >= np.quantile(fit[measured], 1 - self.share))
     return np.where(kept, null_scores, -np.inf).astype(np.float32)
 
