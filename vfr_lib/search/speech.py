@@ -61,6 +61,7 @@ def matching_rows(rows: list[dict], # with `words`, a list of texts
                   any_of: bool = False,
                   limit: int = 500) -> list[dict]:
     "What `Corpus.matches` gives, for rows in memory."
+    if not rows: return []
     wanted = set(stems(words))
     def fits(text): there = wanted & set(stems(text.split())); return bool(there) if any_of else there == wanted
     return [dict(r, index=i) for r in rows for i, text in enumerate(r["words"]) if fits(text)][:limit]
