@@ -40,12 +40,14 @@ class SearchConfig:
         "VfrError for what cannot be asked."
         check_search(query, self.top, self.every, self.level)
         registered(self.evidence)
+        if not callable(self.fusion): raise VfrError(f"fusion must be something to call with rankings, like RRF(), not {self.fusion!r}")
 
 # %% ../../nbs/search/39_find.ipynb #d066025e
 def config_of(config: SearchConfig | None, # None takes the defaults
               **settings # fields of `SearchConfig` that are set otherwise; those that are None are left as they are
              ) -> SearchConfig:
     "A `SearchConfig` with some fields set; VfrError for a name that it does not have."
+    if not isinstance(config or SearchConfig(), SearchConfig): raise VfrError(f"config must be a SearchConfig, not {config!r}")
     known = {f.name for f in fields(SearchConfig)}
     for name in settings:
         if name not in known:

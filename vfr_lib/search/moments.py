@@ -154,10 +154,10 @@ def check_search(query, # a sentence or a `Query`
                  level: float = 0.05 # the highest p-value that counts as found
                 ) -> None:
     "VfrError for what cannot be asked."
-    if isinstance(top, bool) or not isinstance(top, (int, float)) or int(top) != top or top < 1:
+    if isinstance(top, bool) or not isinstance(top, (int, float)) or not 1 <= top < np.inf or int(top) != top:
         raise VfrError(f"top must be a whole number from 1, not {top!r}")
     check_step(every)
-    if not (isinstance(level, (int, float)) and 0 < level <= 1):
+    if isinstance(level, bool) or not (isinstance(level, (int, float)) and 0 < level <= 1):
         raise VfrError(f"level must be above 0 and at most 1, not {level!r}: "
                        "0.05 takes 5 of 100 absent things for found")
     if isinstance(query, str) and not query.strip() or not (isinstance(query, str) or hasattr(query, "curve_in")):
