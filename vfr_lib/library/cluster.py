@@ -51,6 +51,7 @@ class Cluster:
             if getattr(self, name) < 1: raise VfrError(f"{name} must be 1 or more, not {getattr(self, name)}")
         if self.workers is not None and self.workers < 1: raise VfrError(f"workers must be 1 or more, not {self.workers}: leave it out to use all processors")
 
+# %% ../../nbs/library/49_cluster.ipynb #cltasks1
 @dataclass
 class _Task:
     "A part of a video that one worker reads."
@@ -88,6 +89,7 @@ class _Chunk:
     @property
     def work(self): return *self.task.work, self.number
 
+# %% ../../nbs/library/49_cluster.ipynb #cltasks2
 @dataclass
 class _Written:
     "What the coordinator is told of a chunk: where it is, and not what is in it."
@@ -615,45 +617,48 @@ class _Run:
         for item in open_: self._skip(given[item], _crash(crashed[item], job.tries) if item in crashed else "it was lost with its worker: run it again", "crash")
         return again
 
-    def _take(self, out, open_, given, again):
-        "One answer of the pipeline."
-        failed = isinstance(out, _Failed)
-        for note in out.notes if failed else out.chunk.notes: warn(note)
-        item = out.item if failed else out.chunk.task.item
-        if item not in open_: return   # given up already
-        if failed:
-            del open_[item]
-            if out.kind == "unplanned": again.append(replace(given[item], plan="none"))
-            else: self._skip(given[item], out.why, out.kind)
-            return
-        video = open_[item]
-        video.add(out)
-        self.lengths[item] = max(self.lengths.get(item, 0), out.chunk.task.duration or 0)
-        self.done += out.seconds
-        self.report.encoded += out.chunk.encoded
-        self.tell("frames", self.done, max(self.done, sum(self.lengths.values())))
-        if video.whole:
-            del open_[item]
-            if not self.ready: self.began = time.monotonic()
-            self.ready.append((item, video))
+# %% ../../nbs/library/49_cluster.ipynb #ae2584f9
+def _take(self: _Run, out, open_, given, again):
+    "One answer of the pipeline."
+    failed = isinstance(out, _Failed)
+    for note in out.notes if failed else out.chunk.notes: warn(note)
+    item = out.item if failed else out.chunk.task.item
+    if item not in open_: return   # given up already
+    if failed:
+        del open_[item]
+        if out.kind == "unplanned": again.append(replace(given[item], plan="none"))
+        else: self._skip(given[item], out.why, out.kind)
+        return
+    video = open_[item]
+    video.add(out)
+    self.lengths[item] = max(self.lengths.get(item, 0), out.chunk.task.duration or 0)
+    self.done += out.seconds
+    self.report.encoded += out.chunk.encoded
+    self.tell("frames", self.done, max(self.done, sum(self.lengths.values())))
+    if video.whole:
+        del open_[item]
+        if not self.ready: self.began = time.monotonic()
+        self.ready.append((item, video))
 
-    def _skip(self, task, why, kind):
-        self.kind = kind
-        if kind != "known": return self.report.skipped.append((public_link(task.given), why))
-        self.ingest.met_again(self.ingest.known(id=why), task.given, task.given, task.link, self.report)
+def _skip(self: _Run, task, why, kind):
+    self.kind = kind
+    if kind != "known": return self.report.skipped.append((public_link(task.given), why))
+    self.ingest.met_again(self.ingest.known(id=why), task.given, task.given, task.link, self.report)
 
-    def enter(self):
-        "Enter the whole videos that wait, in the order in which they were given."
-        rows = []
-        for item, video in sorted(self.ready, key=lambda r: r[0]):
-            row = video.row(self.reference_set, self.run)
-            if row["id"] in self.entered: self.report.known(video.task.given, self.entered[row["id"]])
-            else: self.entered[row["id"]] = row["title"]; rows.append((row, video))
-        if rows: _enter(self.ingest, rows)
-        self.ready = []
-        names, instead = ({row["id"] for row, _ in rows if bool(row["instead"]) == old} for old in (False, True))
-        if names: self.report.added += [v for v in self.ingest.store.videos if v.id in names]
-        if instead: self.report.replaced += [v for v in self.ingest.store.videos if v.id in instead]
+def _enter_ready(self: _Run):
+    "Enter the whole videos that wait, in the order in which they were given."
+    rows = []
+    for item, video in sorted(self.ready, key=lambda r: r[0]):
+        row = video.row(self.reference_set, self.run)
+        if row["id"] in self.entered: self.report.known(video.task.given, self.entered[row["id"]])
+        else: self.entered[row["id"]] = row["title"]; rows.append((row, video))
+    if rows: _enter(self.ingest, rows)
+    self.ready = []
+    names, instead = ({row["id"] for row, _ in rows if bool(row["instead"]) == old} for old in (False, True))
+    if names: self.report.added += [v for v in self.ingest.store.videos if v.id in names]
+    if instead: self.report.replaced += [v for v in self.ingest.store.videos if v.id in instead]
+
+_Run._take, _Run._skip, _Run.enter = _take, _skip, _enter_ready
 
 # %% ../../nbs/library/49_cluster.ipynb #e56c6116
 class RayExecutor:

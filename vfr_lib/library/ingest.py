@@ -137,92 +137,101 @@ class Ingest:
         columns = "id", "key", "title", "link", "path", "duration", "lines", "said", "size", "modified"
         return next((v for v in self.store.rows(*columns) if all(v[k] == w for k, w in what.items())), None)
 
-    def add_one(self, item: str, title: "str | None", # as `expand` gives them
-                report: Added, progress, stop): # see `Library.add`
-        "Read one video and write its rows, the row of the video last."
-        tell = progress or (lambda *a: None)
-        link = public_link(item) if is_link(item) else None   # as it is shown and kept
-        if link == item and (known := self.known(link=link)): return report.known(item, known["title"])
-        source = open_video(item, lambda p: tell("download", p["bytes"], p["total"]), stop)
-        path = source.path
-        if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
-        stamp, id = file_stamp(path), file_digest(path, stop)[:32]
-        if known := self.known(id=id): return self.met_again(known, item, path, link, report)
-        seen = lambda n, done, end: tell("frames", done, end)
-        *_, frames = embed_stages(path, self.encoder, self.store.every, progress=seen, stop=stop, thumbs=True)
-        lines, said = lines_within(source.lines, source.caption_source, path, frames.end)
-        rows = dict(lines=line_dicts(lines), **extracted(source, Extracting(self.store.every, self.encoder, stop)))
-        name = source.title or title or ("sample" if item == "sample" else _titled(item))
-        row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines), **stamp)
-        self.write(row, frames, rows)
-        report.encoded += frames.encoded
-        (report.replaced if row["instead"] else report.added).append(next(v for v in self.store.videos if v.id == id))
+# %% ../../nbs/library/44_ingest.ipynb #39634a59
+def _add_one(self: Ingest, item: str, title: "str | None", # as `expand` gives them
+             report: Added, progress, stop): # see `Library.add`
+    "Read one video and write its rows, the row of the video last."
+    tell = progress or (lambda *a: None)
+    link = public_link(item) if is_link(item) else None   # as it is shown and kept
+    if link == item and (known := self.known(link=link)): return report.known(item, known["title"])
+    source = open_video(item, lambda p: tell("download", p["bytes"], p["total"]), stop)
+    path = source.path
+    if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
+    stamp, id = file_stamp(path), file_digest(path, stop)[:32]
+    if known := self.known(id=id): return self.met_again(known, item, path, link, report)
+    seen = lambda n, done, end: tell("frames", done, end)
+    *_, frames = embed_stages(path, self.encoder, self.store.every, progress=seen, stop=stop, thumbs=True)
+    lines, said = lines_within(source.lines, source.caption_source, path, frames.end)
+    rows = dict(lines=line_dicts(lines), **extracted(source, Extracting(self.store.every, self.encoder, stop)))
+    name = source.title or title or ("sample" if item == "sample" else _titled(item))
+    row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines), **stamp)
+    self.write(row, frames, rows)
+    report.encoded += frames.encoded
+    (report.replaced if row["instead"] else report.added).append(next(v for v in self.store.videos if v.id == id))
 
-    def met_again(self, known: dict, # see `known`
-                  item: str, path: str, link: "str | None", report: Added):
-        "The same content again: if the file that is known holds it no longer, this one takes its place; captions that are new are read."
-        here, more = str(Path(path).absolute()), ""
-        moved = not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"])
-        new = file_stamp(here) if moved or same_place(here, known["path"]) else {}
-        if moved:
-            title = _titled(here) if known["title"] == _titled(known["path"]) else known["title"]   # another one was given it
-            more = ", which had been moved here" + (f" and was {known['title']!r}" if title != known["title"] else "")
-            new |= dict(path=here, title=title)
-        if any(known.get(name) != value for name, value in new.items()):
-            known |= new
-            values = new | {"path": kept_path(known["path"])}
-            with self.store.errors(): self.store.table("videos").update(where=is_one_of("id", known["id"]), values=values)
-        old = [v for v in self.store.rows("id", "key", "title", "path") if v["id"] != known["id"] and same_place(v["path"], here)]
-        if old:
-            self.writer.take_out(*(v["key"] for v in old))
-            more += f", which replaced {old[0]['title']!r}"
-        changed = None if link else self._new_captions(known, here, moved)
-        if changed: report.captions.append((item, changed))
-        if more or not changed: report.known(item, known["title"], more)
+def _write(self: Ingest, row: dict, # of the videos table, as far as it is known
+           frames, # `FrameVectors` with thumbnails
+           rows: dict): # {table: rows} of other kinds of evidence
+    "Write frames and what other kinds of evidence keep, {table: rows}; the row of the video last."
+    reference_set, key = reference_set_of(self.encoder), new_key(row["id"])
+    offsets, null_scores = np.where(frames.blank, np.float32(BLANK), np.float32(0)), None
+    if reference_set: offsets, null_scores = reference_set.of_frames(frames.vectors, frames.blank)
+    row |= dict(key=key, duration=frames.end, frames=len(frames), poster=frames.thumbs[len(frames) // 3],
+                background=reference_set.digest if reference_set else None, null=null_scores)
+    self.writer.announce([key])
+    with self.store.errors():
+        self.store.table("frames").add(frame_rows(key, frames.times, frames.ends, offsets, frames.vectors, frames.thumbs))
+        for table, kept in rows.items():
+            if kept: self.store.table(table).add(evidence_tables()[table].table_of(kept, key))
+    self.writer.enter([row])
 
-    def _new_captions(self, known: dict, path: str, moved: bool = False) -> "str | None":
-        "Read the captions beside a video that is there already, if they are not those it has: what became of them, or None."
-        there, own = beside(path), same_place(path, known["path"])
-        gone = known["said"] == "beside" and not there and own and not moved   # a film that was moved alone keeps what it had
-        if not (there or gone) or (known["lines"] and not own): return None   # those of another copy
-        lines, said = lines_within(*lines_of(path), path, known["duration"])
-        if said != "beside" and not gone: return None
-        with self.store.errors():
-            had = self.store.table("lines").search().where(is_one_of("video", known["key"]))
-            had = had.select(["start", "end", "text"]).limit(None).to_arrow().to_pylist()
-        same = sorted((l["start"], l["end"], l["text"]) for l in had) == sorted((l.start, l.end, l.text) for l in lines)
-        if same: return None
-        self._with_lines(known, lines, said)
-        return "captions removed" if gone else "captions changed" if known["said"] == "beside" else "captions added"
+Ingest.add_one, Ingest.write = _add_one, _write
 
-    def _with_lines(self, known: dict, lines: list, said: "str | None"):
-        "Enter a video again with other lines and all else that is kept of it, in one step."
-        import pyarrow as pa
-        rows = self.store.rows(*schemas(1)["videos"].names)
-        key, (row,) = new_key(known["id"]), [r for r in rows if r["key"] == known["key"]]
-        self.writer.announce([key])
-        with self.store.errors():
-            if lines: self.store.table("lines").add(line_rows(key, lines))
-            for table in [self.store.table(n) for n in evidence_tables() if n != "lines" and self.store.has(n)]:
-                rows = table.search().where(is_one_of("video", known["key"])).limit(None).to_arrow()
-                if len(rows): table.add(rows.set_column(0, "video", pa.array([key] * len(rows))))
-        self.writer.enter([row | dict(key=key, lines=len(lines), said=said, instead=[known["key"]])])
+# %% ../../nbs/library/44_ingest.ipynb #dc4aefee
+def _met_again(self: Ingest, known: dict, # see `known`
+               item: str, path: str, link: "str | None", report: Added):
+    "The same content again: if the file that is known holds it no longer, this one takes its place; captions that are new are read."
+    here, more = str(Path(path).absolute()), ""
+    moved = not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"])
+    new = file_stamp(here) if moved or same_place(here, known["path"]) else {}
+    if moved:
+        title = _titled(here) if known["title"] == _titled(known["path"]) else known["title"]   # another one was given it
+        more = ", which had been moved here" + (f" and was {known['title']!r}" if title != known["title"] else "")
+        new |= dict(path=here, title=title)
+    if any(known.get(name) != value for name, value in new.items()):
+        known |= new
+        values = new | {"path": kept_path(known["path"])}
+        with self.store.errors(): self.store.table("videos").update(where=is_one_of("id", known["id"]), values=values)
+    old = [v for v in self.store.rows("id", "key", "title", "path") if v["id"] != known["id"] and same_place(v["path"], here)]
+    if old:
+        self.writer.take_out(*(v["key"] for v in old))
+        more += f", which replaced {old[0]['title']!r}"
+    changed = None if link else self._new_captions(known, here, moved)
+    if changed: report.captions.append((item, changed))
+    if more or not changed: report.known(item, known["title"], more)
 
-    def write(self, row: dict, # of the videos table, as far as it is known
-              frames, # `FrameVectors` with thumbnails
-              rows: dict): # {table: rows} of other kinds of evidence
-        "Write frames and what other kinds of evidence keep, {table: rows}; the row of the video last."
-        reference_set, key = reference_set_of(self.encoder), new_key(row["id"])
-        offsets, null_scores = np.where(frames.blank, np.float32(BLANK), np.float32(0)), None
-        if reference_set: offsets, null_scores = reference_set.of_frames(frames.vectors, frames.blank)
-        row |= dict(key=key, duration=frames.end, frames=len(frames), poster=frames.thumbs[len(frames) // 3],
-                    background=reference_set.digest if reference_set else None, null=null_scores)
-        self.writer.announce([key])
-        with self.store.errors():
-            self.store.table("frames").add(frame_rows(key, frames.times, frames.ends, offsets, frames.vectors, frames.thumbs))
-            for table, kept in rows.items():
-                if kept: self.store.table(table).add(evidence_tables()[table].table_of(kept, key))
-        self.writer.enter([row])
+Ingest.met_again = _met_again
+
+# %% ../../nbs/library/44_ingest.ipynb #94b7d83e
+def _new_captions(self: Ingest, known: dict, path: str, moved: bool = False) -> "str | None":
+    "Read the captions beside a video that is there already, if they are not those it has: what became of them, or None."
+    there, own = beside(path), same_place(path, known["path"])
+    gone = known["said"] == "beside" and not there and own and not moved   # a film that was moved alone keeps what it had
+    if not (there or gone) or (known["lines"] and not own): return None   # those of another copy
+    lines, said = lines_within(*lines_of(path), path, known["duration"])
+    if said != "beside" and not gone: return None
+    with self.store.errors():
+        had = self.store.table("lines").search().where(is_one_of("video", known["key"]))
+        had = had.select(["start", "end", "text"]).limit(None).to_arrow().to_pylist()
+    same = sorted((l["start"], l["end"], l["text"]) for l in had) == sorted((l.start, l.end, l.text) for l in lines)
+    if same: return None
+    self._with_lines(known, lines, said)
+    return "captions removed" if gone else "captions changed" if known["said"] == "beside" else "captions added"
+
+def _with_lines(self: Ingest, known: dict, lines: list, said: "str | None"):
+    "Enter a video again with other lines and all else that is kept of it, in one step."
+    import pyarrow as pa
+    rows = self.store.rows(*schemas(1)["videos"].names)
+    key, (row,) = new_key(known["id"]), [r for r in rows if r["key"] == known["key"]]
+    self.writer.announce([key])
+    with self.store.errors():
+        if lines: self.store.table("lines").add(line_rows(key, lines))
+        for table in [self.store.table(n) for n in evidence_tables() if n != "lines" and self.store.has(n)]:
+            rows = table.search().where(is_one_of("video", known["key"])).limit(None).to_arrow()
+            if len(rows): table.add(rows.set_column(0, "video", pa.array([key] * len(rows))))
+    self.writer.enter([row | dict(key=key, lines=len(lines), said=said, instead=[known["key"]])])
+
+Ingest._new_captions, Ingest._with_lines = _new_captions, _with_lines
 
 # %% ../../nbs/library/44_ingest.ipynb #bb1b5753
 class LocalExecutor:

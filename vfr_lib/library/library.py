@@ -72,56 +72,62 @@ class Library:
     def _name(self): return Path(self.path).name if self.store.local else self.path
     def __repr__(self): return f"Library({self._name!r}, {len(self)} videos)"
 
-    def add(self, *videos, # paths, links, folders, playlists, or `sample`
-            progress=None, # called with (stage, done, total): `download` in bytes, `frames` in seconds
-            stop=None, # a threading.Event; once set, it ends within a second with a VfrError of kind `cancelled`; what was added stays
-            wait=True, # for another process that is writing; False gives up at once
-            executor=None, # who does the work: a `LocalExecutor`, which None takes, or a `RayExecutor`
-            cluster=None): # a `Cluster`, or a Ray cluster's address: short for `executor=RayExecutor(cluster)`
-        "Add what is not there yet: an `Added`, which says what was skipped and why. VfrError where a single video cannot be added."
-        if cluster is not None:
-            from vfr_lib.library.cluster import RayExecutor   # a room above this one, for those who ask for it
-            executor = RayExecutor(cluster)
-        return (executor or LocalExecutor()).add(self.ingest, videos, progress, stop, wait)
+# %% ../../nbs/library/48_library.ipynb #57564a12
+def _add(self: Library, *videos, # paths, links, folders, playlists, or `sample`
+         progress=None, # called with (stage, done, total): `download` in bytes, `frames` in seconds
+         stop=None, # a threading.Event; once set, it ends within a second with a VfrError of kind `cancelled`; what was added stays
+         wait=True, # for another process that is writing; False gives up at once
+         executor=None, # who does the work: a `LocalExecutor`, which None takes, or a `RayExecutor`
+         cluster=None): # a `Cluster`, or a Ray cluster's address: short for `executor=RayExecutor(cluster)`
+    "Add what is not there yet: an `Added`, which says what was skipped and why. VfrError where a single video cannot be added."
+    if cluster is not None:
+        from vfr_lib.library.cluster import RayExecutor   # a room above this one, for those who ask for it
+        executor = RayExecutor(cluster)
+    return (executor or LocalExecutor()).add(self.ingest, videos, progress, stop, wait)
 
-    def remove(self, video, # title, path, link, id or `LibraryVideo`
-               wait=True): # for another process that is writing
-        "Take a video out; its file stays. VfrError where it is not there, or where several have that name."
-        with self.writer.writing(wait, encode=False):
-            rows = self.store.rows("id", "key", "title", "link", "path")
-            found = self.store.named(video, rows)
-            if len(found) > 1: raise VfrError(f"{video!r} names {len(found)} videos of {self.path}: give one of their ids, {', '.join(rows[i]['id'][:12] for i in found[:5])}")
-            row = rows[found[0]]
-            self.lock.prove()
-            with self.store.errors():
-                self.store.table("videos").delete(is_one_of("id", row["id"]))
-                for name in evidence_tables():
-                    if self.store.has(name): self.store.table(name).delete(is_one_of("video", row["key"]))
-            self.writer.tidy()
+def _remove(self: Library, video, # title, path, link, id or `LibraryVideo`
+            wait=True): # for another process that is writing
+    "Take a video out; its file stays. VfrError where it is not there, or where several have that name."
+    with self.writer.writing(wait, encode=False):
+        rows = self.store.rows("id", "key", "title", "link", "path")
+        found = self.store.named(video, rows)
+        if len(found) > 1: raise VfrError(f"{video!r} names {len(found)} videos of {self.path}: give one of their ids, {', '.join(rows[i]['id'][:12] for i in found[:5])}")
+        row = rows[found[0]]
+        self.lock.prove()
+        with self.store.errors():
+            self.store.table("videos").delete(is_one_of("id", row["id"]))
+            for name in evidence_tables():
+                if self.store.has(name): self.store.table(name).delete(is_one_of("video", row["key"]))
+        self.writer.tidy()
 
-    def search(self, query, # what should be seen or said: a sentence, or a `Query`
-               top: int | None = None, # number of moments, at most; None takes that of the config
-               videos=None, # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
-               config: SearchConfig | None = None,
-               **settings # fields of `SearchConfig`; `speech=False` searches all but what is said
-              ) -> Moments:
-        "The best moments of all videos: `Moments`, best first."
-        if settings.pop("speech", True) is False or settings.pop("said", True) is False:
-            settings["evidence"] = tuple(e.name for e in registered(settings.get("evidence")) if e.name != "said")
-        return self.searcher.search(query, videos, config_of(config, top=top, every=self.every, **settings))
+Library.add, Library.remove = _add, _remove
 
-    def check(self, repair=False, # mend what can be mended
-              wait=True): # for another process that is writing
-        "Whether all videos are whole: a `Checked`, see `check_library`."
-        return check_library(self, repair, wait)
+# %% ../../nbs/library/48_library.ipynb #c3d4b55f
+def _search(self: Library, query, # what should be seen or said: a sentence, or a `Query`
+            top: int | None = None, # number of moments, at most; None takes that of the config
+            videos=None, # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
+            config: SearchConfig | None = None,
+            **settings # fields of `SearchConfig`; `speech=False` searches all but what is said
+           ) -> Moments:
+    "The best moments of all videos: `Moments`, best first."
+    if settings.pop("speech", True) is False or settings.pop("said", True) is False:
+        settings["evidence"] = tuple(e.name for e in registered(settings.get("evidence")) if e.name != "said")
+    return self.searcher.search(query, videos, config_of(config, top=top, every=self.every, **settings))
 
-    def _repr_html_(self):
-        rows = self.store.rows("title", "duration", "poster", "frames", "lines")
-        def shown_of(title, picture): return f"<p>{html.escape(title)}</p>" if picture is None else figure_html(picture, title, 160)
-        shown = [shown_of(f"{r['title']}\n{hms(r['duration'])}", picture_of(r["poster"])) for r in rows[:60]]
-        more = f"<p>and {len(rows) - 60} more</p>" if len(rows) > 60 else ""
-        whole = f"{len(rows)} video{'s' * (len(rows) != 1)}, {hms(sum(r['duration'] for r in rows))}, {sum(r['frames'] for r in rows):,} frames, {sum(r['lines'] for r in rows):,} lines of speech"
-        return f"<p><strong>{html.escape(self._name)}</strong>: {whole}</p>{''.join(shown)}{more}"
+def _check(self: Library, repair=False, # mend what can be mended
+           wait=True): # for another process that is writing
+    "Whether all videos are whole: a `Checked`, see `check_library`."
+    return check_library(self, repair, wait)
+
+def _repr_html_(self: Library):
+    rows = self.store.rows("title", "duration", "poster", "frames", "lines")
+    def shown_of(title, picture): return f"<p>{html.escape(title)}</p>" if picture is None else figure_html(picture, title, 160)
+    shown = [shown_of(f"{r['title']}\n{hms(r['duration'])}", picture_of(r["poster"])) for r in rows[:60]]
+    more = f"<p>and {len(rows) - 60} more</p>" if len(rows) > 60 else ""
+    whole = f"{len(rows)} video{'s' * (len(rows) != 1)}, {hms(sum(r['duration'] for r in rows))}, {sum(r['frames'] for r in rows):,} frames, {sum(r['lines'] for r in rows):,} lines of speech"
+    return f"<p><strong>{html.escape(self._name)}</strong>: {whole}</p>{''.join(shown)}{more}"
+
+Library.search, Library.check, Library._repr_html_ = _search, _check, _repr_html_
 
 # %% ../../nbs/library/48_library.ipynb #e0b371f7
 def build_index(library, # a `Library`

@@ -91,41 +91,44 @@ class FrameMemory:
                     if not again or table.version == state[1]: raise   # else a video was replaced or taken out meanwhile
                 else: return self._held
 
-    def arranged(self, state, rows, found):
-        "Rows of the frames table as a `FrameMatrix`."
-        order = {r["key"]: i for i, r in enumerate(rows)}
-        names = found["video"].combine_chunks().dictionary_encode()
-        rank = np.array([order.get(v, len(rows)) for v in names.dictionary.to_pylist()], np.int64)
-        which = rank[names.indices.to_numpy(zero_copy_only=False)] if len(found) else np.zeros(0, np.int64)
-        column = lambda name: found[name].combine_chunks().to_numpy(zero_copy_only=False)
-        times, sort = column("time"), None
-        if len(which) and (np.any(which == len(rows)) or np.any(np.diff(which) < 0) or np.any((np.diff(times) <= 0) & (np.diff(which) == 0))):
-            sort = np.lexsort((times, which))
-            sort = sort[which[sort] < len(rows)]
-        pick = (lambda a: a) if sort is None else (lambda a: a[sort])
-        starts = np.searchsorted(pick(which), np.arange(len(rows) + 1))
-        if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]:
-            raise VfrError(f"{self.store.path} is damaged: frames are missing; vfr check {shlex.quote(self.store.path)} says "
-                           "of which video, and --repair removes it, so that vfr add reads it again", "damaged")
-        check_frames(found, self.encoding.encoder.dim)
-        vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1)
-        offsets = self._with_blank(rows, starts, pick(times), pick(column("usual")))
-        vectors, reference_set = np.ascontiguousarray(pick(vectors)), reference_set_of(self.encoding.encoder)
-        rows, offsets = measured_anew(rows, starts, vectors, offsets, reference_set)
-        nulls = null_scores_of(rows, reference_set)
-        return FrameMatrix(rows, starts, vectors, offsets, pick(times), pick(column("end")), nulls, state)
-
-    def _with_blank(self, rows, starts, times, offsets):
-        "The CSLS offsets, `BLANK` at frames of which it has turned out since they were added that they show nothing."
-        known = [i for i, r in enumerate(rows) if r["key"] in self.blank]
-        offsets = offsets.copy() if known else offsets
-        for i in known:
-            part = slice(starts[i], starts[i + 1])
-            offsets[part][np.isin(times[part], self.blank[rows[i]["key"]])] = BLANK
-        return offsets
-
     def fits(self, keys=None):
         "Whether the vectors fit into memory, of all videos or of those with these keys."
         import psutil
         n = sum(v["frames"] for v in self.store.rows("frames", "key") if keys is None or v["key"] in keys)
         return n * self.encoding.encoder.dim * 2 <= (psutil.virtual_memory().available // 2 if self.limit is None else self.limit) or (self._held is not None and self._held.state[0] == self.encoding.generation and len(self._held.vectors) == n)
+
+# %% ../../nbs/library/45_memory.ipynb #a644a23c
+def _arranged(self: FrameMemory, state, rows, found):
+    "Rows of the frames table as a `FrameMatrix`."
+    order = {r["key"]: i for i, r in enumerate(rows)}
+    names = found["video"].combine_chunks().dictionary_encode()
+    rank = np.array([order.get(v, len(rows)) for v in names.dictionary.to_pylist()], np.int64)
+    which = rank[names.indices.to_numpy(zero_copy_only=False)] if len(found) else np.zeros(0, np.int64)
+    column = lambda name: found[name].combine_chunks().to_numpy(zero_copy_only=False)
+    times, sort = column("time"), None
+    if len(which) and (np.any(which == len(rows)) or np.any(np.diff(which) < 0) or np.any((np.diff(times) <= 0) & (np.diff(which) == 0))):
+        sort = np.lexsort((times, which))
+        sort = sort[which[sort] < len(rows)]
+    pick = (lambda a: a) if sort is None else (lambda a: a[sort])
+    starts = np.searchsorted(pick(which), np.arange(len(rows) + 1))
+    if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]:
+        raise VfrError(f"{self.store.path} is damaged: frames are missing; vfr check {shlex.quote(self.store.path)} says "
+                       "of which video, and --repair removes it, so that vfr add reads it again", "damaged")
+    check_frames(found, self.encoding.encoder.dim)
+    vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1)
+    offsets = self._with_blank(rows, starts, pick(times), pick(column("usual")))
+    vectors, reference_set = np.ascontiguousarray(pick(vectors)), reference_set_of(self.encoding.encoder)
+    rows, offsets = measured_anew(rows, starts, vectors, offsets, reference_set)
+    nulls = null_scores_of(rows, reference_set)
+    return FrameMatrix(rows, starts, vectors, offsets, pick(times), pick(column("end")), nulls, state)
+
+def _with_blank(self: FrameMemory, rows, starts, times, offsets):
+    "The CSLS offsets, `BLANK` at frames of which it has turned out since they were added that they show nothing."
+    known = [i for i, r in enumerate(rows) if r["key"] in self.blank]
+    offsets = offsets.copy() if known else offsets
+    for i in known:
+        part = slice(starts[i], starts[i + 1])
+        offsets[part][np.isin(times[part], self.blank[rows[i]["key"]])] = BLANK
+    return offsets
+
+FrameMemory.arranged, FrameMemory._with_blank = _arranged, _with_blank

@@ -321,51 +321,56 @@ class Store:
             check_columns(name, table.schema)
             return table
 
-    def about(self) -> "dict | None":
-        "What the library says of itself, or None where it has not been made yet."
-        table = self.table("about")
-        if table is None:
-            if any(map(self.has, ("frames", "lines", "videos"))):
-                raise VfrError(f"{self.path} is damaged: its table `about` is missing; put back a copy of it, "
-                               "or delete it and make it anew with vfr add", "damaged")
-            return None
-        with self.errors():
-            rows = table.search().limit(1).to_arrow().to_pylist()
-            return checked_about(rows[0], self.path) if rows else None
+# %% ../../nbs/library/40_store.ipynb #f56b7837
+def _about(self: Store) -> "dict | None":
+    "What the library says of itself, or None where it has not been made yet."
+    table = self.table("about")
+    if table is None:
+        if any(map(self.has, ("frames", "lines", "videos"))):
+            raise VfrError(f"{self.path} is damaged: its table `about` is missing; put back a copy of it, "
+                           "or delete it and make it anew with vfr add", "damaged")
+        return None
+    with self.errors():
+        rows = table.search().limit(1).to_arrow().to_pylist()
+        return checked_about(rows[0], self.path) if rows else None
 
-    def check_tables(self) -> None:
-        "VfrError where one table is gone and another is not: to make it anew would say that nothing is there."
-        frames, videos = self.table("frames"), self.table("videos")
-        lies = lambda table: table is not None and table.count_rows() > 0
-        gone = "videos" if lies(frames) and videos is None else "frames" if lies(videos) and frames is None else None
-        if gone:
-            raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {shlex.quote(self.path)} says more", "damaged")
+def _check_tables(self: Store) -> None:
+    "VfrError where one table is gone and another is not: to make it anew would say that nothing is there."
+    frames, videos = self.table("frames"), self.table("videos")
+    lies = lambda table: table is not None and table.count_rows() > 0
+    gone = "videos" if lies(frames) and videos is None else "frames" if lies(videos) and frames is None else None
+    if gone:
+        raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {shlex.quote(self.path)} says more", "damaged")
 
-    def rows(self, *columns: str) -> list[dict]:
-        "Columns of the videos table, in the order of adding, without what was replaced; a video of an older format has its id as `key`."
-        table = self.table("videos")
-        if table is None: return []
-        with self.errors():
-            new = [c for c in ("key", "instead") if c in table.schema.names]
-            there = [c for c in dict.fromkeys([*columns, "id", "added"]) if c not in ("key", "instead")] + new
-            rows = table.search().select([c for c in there if c in table.schema.names]).limit(None).to_arrow()
-            rows = rows.filter(rows["added"].is_valid())   # the others are announcements
-            check_videos(rows)
-        rows = current_rows([shown_row(r) for r in rows.to_pylist()])
-        return rows if "key" in columns else [{name: r[name] for name in r if name != "key"} for r in rows]
+Store.about, Store.check_tables = _about, _check_tables
 
-    @property
-    def videos(self) -> "list[LibraryVideo]":
-        "The videos in the order of adding."
-        columns = {"caption_source": "said"}   # as libraries call it on disk
-        fields = {f: columns.get(f, f) for f in LibraryVideo.__dataclass_fields__}
-        return [LibraryVideo(**{f: r[c] for f, c in fields.items()}) for r in self.rows(*fields.values())]
+# %% ../../nbs/library/40_store.ipynb #fe114275
+def _rows(self: Store, *columns: str) -> list[dict]:
+    "Columns of the videos table, in the order of adding, without what was replaced; a video of an older format has its id as `key`."
+    table = self.table("videos")
+    if table is None: return []
+    with self.errors():
+        new = [c for c in ("key", "instead") if c in table.schema.names]
+        there = [c for c in dict.fromkeys([*columns, "id", "added"]) if c not in ("key", "instead")] + new
+        rows = table.search().select([c for c in there if c in table.schema.names]).limit(None).to_arrow()
+        rows = rows.filter(rows["added"].is_valid())   # the others are announcements
+        check_videos(rows)
+    rows = current_rows([shown_row(r) for r in rows.to_pylist()])
+    return rows if "key" in columns else [{name: r[name] for name in r if name != "key"} for r in rows]
 
-    def named(self, name: "str | os.PathLike | LibraryVideo", # title, path, link, id or `LibraryVideo`
-              rows: list[dict] # of `rows`, with id, title, link and path
-             ) -> list[int]:
-        "The indices of the rows that have this name; VfrError where none has."
-        name = name.id if isinstance(name, LibraryVideo) else os.fspath(name)
-        found = [i for i, r in enumerate(rows) if has_name(r, name, self.local)]
-        if not found: raise VfrError(f"{name!r} is not in {self.path}: vfr videos {shlex.quote(self.path)} lists what is")
-        return found
+def _videos(self: Store) -> "list[LibraryVideo]":
+    "The videos in the order of adding."
+    columns = {"caption_source": "said"}   # as libraries call it on disk
+    fields = {f: columns.get(f, f) for f in LibraryVideo.__dataclass_fields__}
+    return [LibraryVideo(**{f: r[c] for f, c in fields.items()}) for r in self.rows(*fields.values())]
+
+def _named(self: Store, name: "str | os.PathLike | LibraryVideo", # title, path, link, id or `LibraryVideo`
+           rows: list[dict] # of `rows`, with id, title, link and path
+          ) -> list[int]:
+    "The indices of the rows that have this name; VfrError where none has."
+    name = name.id if isinstance(name, LibraryVideo) else os.fspath(name)
+    found = [i for i, r in enumerate(rows) if has_name(r, name, self.local)]
+    if not found: raise VfrError(f"{name!r} is not in {self.path}: vfr videos {shlex.quote(self.path)} lists what is")
+    return found
+
+Store.rows, Store.videos, Store.named = _rows, property(_videos), _named

@@ -72,81 +72,94 @@ class LibraryWriter:
             if make: self.make_tables(encode)
             yield
 
-    def make_tables(self, encode: bool = True) -> None: # encode: refuse a wrong encoder before anything is written
-        "Make what is missing, bring it up to date, and sweep."
-        store = self.store
-        with store.errors():
-            if not store.about(): self._begin()
-            self.encoding.follow()
-            if encode: self.encoding.encoder
-            store.check_tables()
-            for name, schema in schemas(store.about()["dim"]).items():
-                if not store.has(name): make_table(store, name, schema.empty_table())
-            renew_tables(store)
-            make_indices(store)
-        self.sweep()
+# %% ../../nbs/library/43_writer.ipynb #301de31b
+def _make_tables(self: LibraryWriter, encode: bool = True) -> None: # encode: refuse a wrong encoder before anything is written
+    "Make what is missing, bring it up to date, and sweep."
+    store = self.store
+    with store.errors():
+        if not store.about(): self._begin()
+        self.encoding.follow()
+        if encode: self.encoding.encoder
+        store.check_tables()
+        for name, schema in schemas(store.about()["dim"]).items():
+            if not store.has(name): make_table(store, name, schema.empty_table())
+        renew_tables(store)
+        make_indices(store)
+    self.sweep()
 
-    def _begin(self):
-        "Settle the encoder of a new library."
-        import pyarrow as pa
-        encoder, given = self.encoding.encoder, self.encoding.given
-        row = dict(format=FORMAT, encoder=name_of(given or "embedded", encoder) or encoder.name,
-                   identity=identity_of(encoder), dim=encoder.dim, every=self.store.every)
-        make_table(self.store, "about", pa.Table.from_pylist([row], schemas(1)["about"]))
-        self.encoding.settle(encoder, row)
+def _begin(self: LibraryWriter):
+    "Settle the encoder of a new library."
+    import pyarrow as pa
+    encoder, given = self.encoding.encoder, self.encoding.given
+    row = dict(format=FORMAT, encoder=name_of(given or "embedded", encoder) or encoder.name,
+               identity=identity_of(encoder), dim=encoder.dim, every=self.store.every)
+    make_table(self.store, "about", pa.Table.from_pylist([row], schemas(1)["about"]))
+    self.encoding.settle(encoder, row)
 
-    def announce(self, keys: list[str]) -> None: # see `new_key`
-        "Say that rows will be written under these keys: only what was announced can be entered, and whoever takes the turn withdraws it."
-        import pyarrow as pa
-        with self.store.errors(): self.store.table("videos").add(pa.table({"key": keys}))
-        self.lock.prove()
+LibraryWriter.make_tables, LibraryWriter._begin = _make_tables, _begin
 
-    def enter(self, rows: list[dict]) -> None: # as for `video_rows`, with the `key` that was announced
-        "Make videos part of the library, or none of them, each in place of what had its path; VfrError of kind `lost` where what was announced has been withdrawn."
-        there = self.store.rows("id", "key", "path")
-        replaces = lambda v, r: r.get("path") and v["id"] != r["id"] and same_place(v["path"], r["path"])
-        for r in rows: r.setdefault("instead", [v["key"] for v in there if replaces(v, r)])
+# %% ../../nbs/library/43_writer.ipynb #8a79b293
+def _announce(self: LibraryWriter, keys: list[str]) -> None: # see `new_key`
+    "Say that rows will be written under these keys: only what was announced can be entered, and whoever takes the turn withdraws it."
+    import pyarrow as pa
+    with self.store.errors(): self.store.table("videos").add(pa.table({"key": keys}))
+    self.lock.prove()
+
+def _enter(self: LibraryWriter, rows: list[dict]) -> None: # as for `video_rows`, with the `key` that was announced
+    "Make videos part of the library, or none of them, each in place of what had its path; VfrError of kind `lost` where what was announced has been withdrawn."
+    there = self.store.rows("id", "key", "path")
+    replaces = lambda v, r: r.get("path") and v["id"] != r["id"] and same_place(v["path"], r["path"])
+    for r in rows: r.setdefault("instead", [v["key"] for v in there if replaces(v, r)])
+    with self.store.errors():
+        merge = self.store.table("videos").merge_insert("key").when_matched_update_all(where="target.added IS NULL")
+        entered = merge.execute(video_rows(rows))
+    if entered.num_updated_rows < len(rows): raise self.lock.passed_on()
+    self.take_out(*(key for r in rows for key in r["instead"]))   # nobody sees them any more
+
+LibraryWriter.announce, LibraryWriter.enter = _announce, _enter
+
+# %% ../../nbs/library/43_writer.ipynb #771f429c
+def _tables(self: LibraryWriter) -> dict:
+    "{name: table} of every kind of evidence that has one here."
+    return {name: table for name in evidence_tables() if (table := self.store.table(name)) is not None}
+
+def _take_out(self: LibraryWriter, *keys: str) -> None: # of videos
+    "Delete videos with their frames and lines, the row of the video first."
+    if not keys: return
+    self.lock.prove()
+    with self.store.errors():
+        self.delete_videos(keys)
+        for table in self._tables().values(): _delete(table, "video", keys)
+
+def _delete_videos(self: LibraryWriter, keys) -> None: # an iterable of texts
+    "Delete the rows of videos."
+    for k in keys: self.store.table("videos").delete(f"{is_one_of('key', k)} OR (key IS NULL AND {is_one_of('id', k)})")
+
+def _sweep(self: LibraryWriter, thorough: bool = False) -> None: # look at all rows, not only where the numbers differ
+    "Delete rows that belong to no video: someone was interrupted."
+    videos, tables = self.store.table("videos"), self._tables()
+    columns = ["id", "key", "added", "frames", "lines", "instead"]
+    with self.store.errors():
+        known = videos.search().select(columns).limit(None).to_arrow().to_pylist()
+        replaced = {key for v in known for key in v["instead"] or ()} & {v["key"] or v["id"] for v in known}
+        if not thorough and not replaced and _in_order(known, tables): return
+        keys_in = lambda t: set(t.search().select(["video"]).limit(None).to_arrow()["video"].unique().to_pylist())
+        lying = {name: keys_in(t) for name, t in tables.items()}
+        videos.delete("added IS NULL")   # from here on none of what is lying there can be entered any more
+        self.delete_videos(replaced)
+        if twice := _twice(self.store.table("videos")): videos.delete(is_one_of("key", *twice))
+        keys = {v["key"] for v in self.store.rows("key")}
+        for name, there in lying.items(): _delete(tables[name], "video", there - keys)
+
+def _tidy(self: LibraryWriter) -> None:
+    "Join what lies in many small pieces, and delete what nobody reads any more."
+    if self.lock.lost: return   # it is another's turn
+    for table in (self.store.table("videos"), *self._tables().values()):
         with self.store.errors():
-            merge = self.store.table("videos").merge_insert("key").when_matched_update_all(where="target.added IS NULL")
-            entered = merge.execute(video_rows(rows))
-        if entered.num_updated_rows < len(rows): raise self.lock.passed_on()
-        self.take_out(*(key for r in rows for key in r["instead"]))   # nobody sees them any more
+            if table.stats()["fragment_stats"]["num_small_fragments"] > 16: table.optimize(cleanup_older_than=timedelta(hours=1))
 
-    def take_out(self, *keys: str) -> None: # of videos
-        "Delete videos with their frames and lines, the row of the video first."
-        if not keys: return
-        self.lock.prove()
-        with self.store.errors():
-            self.delete_videos(keys)
-            for table in self._tables().values(): _delete(table, "video", keys)
-
-    def _tables(self) -> dict:
-        "{name: table} of every kind of evidence that has one here."
-        return {name: table for name in evidence_tables() if (table := self.store.table(name)) is not None}
-
-    def delete_videos(self, keys) -> None: # an iterable of texts
-        "Delete the rows of videos."
-        for k in keys: self.store.table("videos").delete(f"{is_one_of('key', k)} OR (key IS NULL AND {is_one_of('id', k)})")
-
-    def sweep(self, thorough: bool = False) -> None: # look at all rows, not only where the numbers differ
-        "Delete rows that belong to no video: someone was interrupted."
-        videos, tables = self.store.table("videos"), self._tables()
-        columns = ["id", "key", "added", "frames", "lines", "instead"]
-        with self.store.errors():
-            known = videos.search().select(columns).limit(None).to_arrow().to_pylist()
-            replaced = {key for v in known for key in v["instead"] or ()} & {v["key"] or v["id"] for v in known}
-            if not thorough and not replaced and _in_order(known, tables): return
-            keys_in = lambda t: set(t.search().select(["video"]).limit(None).to_arrow()["video"].unique().to_pylist())
-            lying = {name: keys_in(t) for name, t in tables.items()}
-            videos.delete("added IS NULL")   # from here on none of what is lying there can be entered any more
-            self.delete_videos(replaced)
-            if twice := _twice(self.store.table("videos")): videos.delete(is_one_of("key", *twice))
-            keys = {v["key"] for v in self.store.rows("key")}
-            for name, there in lying.items(): _delete(tables[name], "video", there - keys)
-
-    def tidy(self) -> None:
-        "Join what lies in many small pieces, and delete what nobody reads any more."
-        if self.lock.lost: return   # it is another's turn
-        for table in (self.store.table("videos"), *self._tables().values()):
-            with self.store.errors():
-                if table.stats()["fragment_stats"]["num_small_fragments"] > 16: table.optimize(cleanup_older_than=timedelta(hours=1))
+LibraryWriter._tables = _tables
+LibraryWriter.take_out = _take_out
+LibraryWriter.delete_videos = _delete_videos
+LibraryWriter.sweep = _sweep
+LibraryWriter.tidy = _tidy
