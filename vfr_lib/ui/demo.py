@@ -6,7 +6,7 @@
 __all__ = ['Demo', 'demo', 'demo_notebook', 'launch']
 
 # %% ../../nbs/ui/65_demo.ipynb #519e65cb
-import base64, html, json, os, signal, subprocess, sys, tempfile, threading, types
+import atexit, base64, html, json, os, signal, subprocess, sys, tempfile, threading, types
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -206,7 +206,9 @@ class Demo(_Display):
         self.sample.on_click(lambda _: setattr(self.video, "value", "sample"))
         for field in (self.video, self.query, self.encoder):
             field.on_msg(lambda _, m, b: m.get("event") == "submit" and self.search())
-        threading.Thread(target=_warm, args=(encoder,), daemon=True, name="vfr warm").start()
+        warming = threading.Thread(target=_warm, args=(encoder,), daemon=True, name="vfr warm")
+        warming.start()
+        atexit.register(warming.join, 20)   # a thread inside of OpenVINO would bring Python down when it ends
         self.say("Paste a link or the path of a file, type what should be seen, and press Go. No video at hand? Use "
                  "the sample.", "note")
 
