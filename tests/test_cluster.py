@@ -153,11 +153,9 @@ def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
                 if of_worker:
                     running.add(me); most = max(most, len(running)); change.notify_all()
                     change.wait_for(lambda: most > 1, 10)   # until another one comes; once two were there, ...
-            try:
-                if of_worker: time.sleep(0.5)   # ... long enough to be met by a third
-                return serve(handler, body)
-            finally:
-                with change: running.discard(me)
+            if of_worker: time.sleep(0.5)   # ... long enough to be met by a third
+            with change: running.discard(me)   # before the answer: whoever has it goes on to the next link at once
+            return serve(handler, body)
         server._serve = counted
         r = vfr("add", tmp_path / "lib", *(server.url(f"{k}.mp4") for k in range(5)), "--ray", cluster.address)
         assert r.returncode == 0 and "5 videos added" in r.stdout, r

@@ -527,14 +527,15 @@ def train(dataset: str, root: str, out: str, settings: tuple, store: str, resume
     from vfr_lib import encoders
     from vfr_lib.train import datasets, loop as training
     config, shape = training.read_settings(settings)
-    read, group = getattr(datasets, dataset), training.launched_group()
-    with group.together():
-        train, dev = read(root, "train", options["extra_captions"]), read(root, "dev")
-        model = _model_to_train(os.path.basename(os.path.abspath(out)), config.seed, shape, options)
-    history = training.fit(model, train, dev, config, out, resume)
-    if not group.is_main: return
-    saved = encoders.save_encoder(model, os.path.join(out, "encoder"), store)
-    if len(dev) >= 100: _background(saved, dev)
+    read = getattr(datasets, dataset)
+    with training.launched_group() as group:
+        with group.together():
+            train, dev = read(root, "train", options["extra_captions"]), read(root, "dev")
+            model = _model_to_train(os.path.basename(os.path.abspath(out)), config.seed, shape, options)
+        history = training.fit(model, train, dev, config, out, resume)
+        if not group.is_main: return
+        saved = encoders.save_encoder(model, os.path.join(out, "encoder"), store)
+        if len(dev) >= 100: _background(saved, dev)
     click.echo(saved)
     if history: click.echo(f"dev, text to image: {history[-1]['dev']}")
 

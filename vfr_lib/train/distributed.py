@@ -23,6 +23,13 @@ class ProcessGroup:
         self.rank, self.count = (accelerator.process_index, accelerator.num_processes) if accelerator else (0, 1)
         self.is_main = self.rank == 0
 
+    def __enter__(self) -> "ProcessGroup": return self
+
+    def __exit__(self, kind: type | None, *rest):
+        "End the group where all of its processes come by; its threads would abort an interpreter that ends before them."
+        if self.count > 1 and (kind is None or issubclass(kind, VfrError)) and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
     def shards(self, rows: Sequence) -> list:
         "A sequence cut into contiguous parts for all processes, whose lengths differ by one at most."
         cuts = [len(rows) * k // self.count for k in range(self.count + 1)]
