@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .calibration import BLANK, p_value, reference_set_of
+from .calibration import BLANK, measure_frames, p_value, reference_set_of
 from .embedding import FrameVectors, embed_frames
 from .evidence import Evidence, Hit, register
 from .moments import Curve, calibrated_curve, edges, shot_cuts, spans_of
@@ -66,12 +66,9 @@ def matrix_of(frames: FrameVectors,
               reference_set=None   # a `ReferenceSet`, or None
              ) -> FrameMatrix:
     "One video that was just read as a `FrameMatrix`."
-    offsets, nulls = np.where(frames.blank, np.float32(BLANK), np.float32(0)), None
-    if reference_set is not None:
-        offsets, nulls = reference_set.of_frames(frames.vectors, frames.blank)
-        nulls = nulls[None]
-    starts = np.array([0, len(frames)])
-    video = video | dict(duration=frames.end)
+    offsets, null_scores = measure_frames(frames.vectors, frames.blank, reference_set)
+    nulls = None if null_scores is None else null_scores[None]
+    video, starts = video | dict(duration=frames.end), np.array([0, len(frames)])
     return FrameMatrix([video], starts, frames.vectors, offsets, frames.times, frames.ends, nulls)
 
 # %% ../../nbs/search/36_visual.ipynb #8ae90738
