@@ -20,7 +20,7 @@ from ..encoders.inference import load_for_inference
 from ..media.synthetic import make_clip
 from ..search.calibration import ReferenceSet, reference_set_of
 from ..search.embedding import FrameVectors, embed_frames
-from ..search.moments import Curve, curve_of, find_moments, moments_of, shot_cuts
+from ..search.moments import Curve, curves_of, find_moments, moments_of, shot_cuts
 from ..search.query import teaching_scores
 from .datasets import CaptionedImages
 from .evaluation import measured
@@ -179,7 +179,7 @@ def _ask(items: list, # `CaptionedImage`s, its scenes
         clip = Path(folder) / "clip.mp4"
         truth = photo_clip(clip, items, seconds)
         frames = embed_frames(clip, encoder, every, cache=False)
-        curves = [curve_of(frames, w, reference_set) for w in wanted]
+        curves = curves_of(frames, wanted, reference_set)
         if frames.blank.all():
             raise VfrError("these pictures show nothing, each is of a single colour: measure on photographs")
         spans = _first_spans(clip, frames, curves[:n])
@@ -287,8 +287,7 @@ def _asked_of_all(folder, labels, encoder, every):
     if reference_set is None: raise VfrError(f"{encoder.name} has no reference set, so nothing says what is absent")
     for video in sorted({l["video"] for l in labels}):
         frames = embed_frames(Path(folder) / video, encoder, every)
-        for i, (label, vector) in enumerate(zip(labels, wanted)):
-            curve = curve_of(frames, vector, reference_set)
+        for i, (label, curve) in enumerate(zip(labels, curves_of(frames, wanted, reference_set))):
             best = int(np.argmax(curve.calibrated_scores))
             kind = "present" if label["video"] == video else "unsure" if video in label["maybe_also"] else "absent"
             hit = any(start <= frames.times[best] < end for start, end in label["spans"])
