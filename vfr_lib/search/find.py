@@ -36,6 +36,11 @@ class SearchConfig:
     early: bool = True        # `find_anytime` begins with a first look at a long video
     cache: bool = True        # keep a video's vectors on disk, and take them from there
 
+    def searches(self, name: str # of a kind of evidence
+                ) -> bool:
+        "Whether it is asked: `seen` says whether frames are looked at."
+        return name in [e.name for e in registered(self.evidence)]
+
     def check(self, query) -> None:
         "VfrError for what cannot be asked."
         check_search(query, self.top, self.every, self.level)
@@ -44,6 +49,7 @@ class SearchConfig:
 
 # %% ../../nbs/search/39_find.ipynb #d066025e
 def config_of(config: SearchConfig | None, # None takes the defaults
+              speech: bool = True, # False searches all of its evidence but what is said
               **settings # fields of `SearchConfig` that are set otherwise; those that are None are left as they are
              ) -> SearchConfig:
     "A `SearchConfig` with some fields set; VfrError for a name that it does not have."
@@ -54,7 +60,9 @@ def config_of(config: SearchConfig | None, # None takes the defaults
             raise VfrError(f"{name!r} is no setting of a search: there are {', '.join(sorted(known))}")
     given = {name: value for name, value in settings.items() if value is not None}
     if isinstance(given.get("evidence"), str): given["evidence"] = (given["evidence"],)
-    return replace(config or SearchConfig(), **given)
+    config = replace(config or SearchConfig(), **given)
+    if speech is not False: return config
+    return replace(config, evidence=tuple(e.name for e in registered(config.evidence) if e.name != "said"))
 
 # %% ../../nbs/search/39_find.ipynb #0aba7acb
 class VideoCorpus:
@@ -128,7 +136,7 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
     The last, with fraction 1, is what `find` returns."""
     config = config_of(config, **settings)
     config.check(query)
-    looks = config.early and "seen" in [e.name for e in registered(config.evidence)]   # a first look is one at frames
+    looks = config.early and config.searches("seen")   # a first look is one at frames
     source = _opened(video, progress or (lambda *a: None), stop, count)
     encoder = load_for_inference(config.encoder)
     corpus = VideoCorpus(source, encoder, config, stop)
