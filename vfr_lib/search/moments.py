@@ -83,6 +83,12 @@ class Curve:
     p: np.ndarray | None = None     # float (n,), p-values corrected for the number of frames, or None
     until: np.ndarray | None = None # float (n,), seconds: where an answer with this best frame ends at least, or None
 
+    def end_of(self, best: int,  # a frame
+               end: float        # of the span around it, seconds
+              ) -> float:
+        "Where an answer with this best frame ends, seconds: with its span, or later, see `until`."
+        return end if self.until is None else max(end, float(self.until[best]))
+
 def calibrated_curve(scores: np.ndarray,       # float (n,), cosines
                      wanted: np.ndarray,       # float32 (dim,), the query's vector
                      offsets: np.ndarray,      # float32 (n,), CSLS offsets of the frames
@@ -151,9 +157,8 @@ def moments_of(frames: FrameVectors,
     found.times, found.scores = frames.times, curve.scores
     for first, last, best in spans_of(frames, curve, top, level):
         start, end = edges(path if exact else None, frames, first, last, cuts)
-        if curve.until is not None: end = max(end, float(curve.until[best]))
         p = None if curve.p is None else float(curve.p[best])
-        found.append(Moment(video, start, end, float(frames.times[best]), float(curve.scores[best]), p))
+        found.append(Moment(video, start, curve.end_of(best, end), float(frames.times[best]), float(curve.scores[best]), p))
     return found
 
 # %% ../../nbs/search/33_moments.ipynb #c0f0c0d4

@@ -109,8 +109,7 @@ def _hits(view: FrameView, i: int, top: int) -> list[Hit]:
     frames, curve = view.part(i)
     out = []
     for first, last, best in spans_of(frames, curve, top, view.level):
-        end = float(frames.ends[last])
-        if curve.until is not None: end = max(end, float(curve.until[best]))
+        end = curve.end_of(best, float(frames.ends[last]))
         p = None if curve.p is None else float(curve.p[best])
         start, score = float(frames.times[first]), float(curve.calibrated_scores[best])
         out.append(Hit(view.matrix.videos[i]["key"], start, end, score, p,
@@ -138,8 +137,8 @@ def _refined(view: FrameView, hit: Hit,
     if hit.span is None: return hit
     frames, curve = view.part(view.index[hit.video])
     start, end = edges(path, frames, *hit.span, shot_cuts(frames.vectors))
-    if curve.until is not None: end = max(end, float(curve.until[np.searchsorted(frames.times, hit.time - 1e-6)]))
-    return replace(hit, start=start, end=end)
+    best = int(np.searchsorted(frames.times, hit.time - 1e-6))
+    return replace(hit, start=start, end=curve.end_of(best, end))
 
 FrameView.at, FrameView.refined = _at, _refined
 
