@@ -486,7 +486,8 @@ def _evaluate_footage(root: str, encoder: str, engine: str | None, as_json: bool
     if as_json: return click.echo(json.dumps(report))
     click.echo(f"{report['protocol']}\nHit@1 {report['hit']} %, 95 %: {report['hit_interval']}")
     heads = ["level", "absent, found", "95 %", "present, found", ""]
-    click.echo(_table([[str(r["level"]), str(r["absent"]), str(r["interval"]), str(r["present"]), ""] for r in report["presence"]], heads))
+    rows = [[str(r[name]) for name in ("level", "absent", "interval", "present")] + [""] for r in report["presence"]]
+    click.echo(_table(rows, heads))
 
 # %% ../nbs/90_cli.ipynb #05f67995
 def _training_split(read: Callable, root: str, data: "CaptionedImages"):

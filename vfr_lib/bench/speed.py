@@ -151,7 +151,7 @@ def naive_vectors(path: str | Path, every: float = 1.0, folder: str | Path = EMB
     return one_by_one(opencv_loop(path, every), folder)
 
 # %% ../../nbs/bench/80_speed.ipynb #d0d1a974
-def child_seconds(command: list[str], **kw) -> float: # for `subprocess.run`
+def child_seconds(command: list[str], **kw: object) -> float: # for `subprocess.run`
     "Processor seconds of a process that ends well; VfrError where it does not."
     try: import resource
     except ImportError:
@@ -241,7 +241,7 @@ def bench_frames(path: str | Path, every: float = 1.0, rounds: int = 3,
                 ) -> dict[str, list[float]]:
     "Processor seconds for one frame per step, after checking that ours are right."
     check_frames(path, every)
-    def run(frames):
+    def run(frames: Iterable):
         for _ in frames: pass
     contestants = {"opencv": lambda: run(opencv_loop(path, every)), "vfr_lib": lambda: run(iter_frames(path, every)),
                    "floor": lambda: run(frame_times(path, every))}

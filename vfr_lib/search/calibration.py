@@ -272,7 +272,7 @@ def measure_frames(vectors: np.ndarray, # float (n, dim), of pictures
 
 # %% ../../nbs/search/32_calibration.ipynb #33d3bb99
 def _direction(self: ReferenceSet) -> tuple[np.ndarray, np.ndarray]:
-    "Sentences around their mean, float (k, dim), and the inverse of their ridge matrix, float (dim, dim), which is kept."
+    "Sentences around their mean, float (k, dim), and the inverse of their ridge matrix, float (dim, dim); it is kept."
     x, key = self.sentences - self.sentences.mean(0), ("ridge", self.digest)
     inverse = (get(key) or {}).get("inverse")
     if np.shape(inverse) != (x.shape[1],) * 2:
@@ -374,7 +374,8 @@ def _own_vectors(encoder: "Encoder", who: str) -> np.ndarray:
     key = "own sentences", who, OWN
     more = (get(key) or {}).get("more")
     if np.shape(more) == (len(own_sentences()), encoder.dim): return more
-    with unsaid(): more = encoder.encode_texts(own_sentences()).astype(np.float16)   # that some are cut is no matter of the user
+    with unsaid():   # that some are cut is no matter of the user
+        more = encoder.encode_texts(own_sentences()).astype(np.float16)
     put(key, more=more)
     return more
 

@@ -108,7 +108,7 @@ def curves_of(frames: FrameVectors,
     "The `Curve`s of several sentences over one video, which is measured once."
     offsets, null_scores = measure_frames(frames.vectors, frames.blank, reference_set)
     if reference_set is not None: null_scores = reference_set.comparable(null_scores)
-    def curve(vector):
+    def curve(vector: np.ndarray) -> Curve:
         c = calibrated_curve(frames.vectors @ vector, vector, offsets, reference_set, null_scores)
         return Curve(c.scores, np.where(frames.blank, -np.inf, c.calibrated_scores), c.p)
     return [curve(vector) for vector in wanted]
@@ -151,18 +151,18 @@ def moments_of(frames: FrameVectors,
                level: float = 0.05,   # the highest p-value that counts as found
                exact: bool = True     # look for the cuts at which a moment begins and ends
               ) -> Moments:
-    "The moments of a video whose frames are vectors already, best first, without pictures; with the curve of all scores."
+    "Moments of a video whose frames are vectors already, best first, without pictures; with the curve of all scores."
     found, cuts = Moments(), shot_cuts(frames.vectors)
     found.fraction, found.path, found.duration, found.level = frames.fraction, path and str(path), frames.end, level
     found.times, found.scores = frames.times, curve.scores
     for first, last, best in spans_of(frames, curve, top, level):
         start, end = edges(path if exact else None, frames, first, last, cuts)
-        p = None if curve.p is None else float(curve.p[best])
-        found.append(Moment(video, start, curve.end_of(best, end), float(frames.times[best]), float(curve.scores[best]), p))
+        end, p = curve.end_of(best, end), None if curve.p is None else float(curve.p[best])
+        found.append(Moment(video, start, end, float(frames.times[best]), float(curve.scores[best]), p))
     return found
 
 # %% ../../nbs/search/33_moments.ipynb #c0f0c0d4
-def check_search(query, # a sentence or a `Query`
+def check_search(query: "str | Query",
                  top: int,     # moments
                  every: float, # seconds between frames
                  level: float = 0.05 # the highest p-value that counts as found

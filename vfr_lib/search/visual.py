@@ -10,12 +10,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from .calibration import BLANK, measure_frames, p_value, reference_set_of
+from .calibration import BLANK, ReferenceSet, measure_frames, p_value, reference_set_of
 from .embedding import FrameVectors, embed_frames
-from .evidence import Evidence, Hit, register
+from .evidence import Corpus, Evidence, Hit, register
 from .moments import Curve, calibrated_curve, edges, shot_cuts, spans_of
 from .query import picture_reference_set, without_blank
 
@@ -63,7 +64,7 @@ class FrameMatrix:
 # %% ../../nbs/search/36_visual.ipynb #16bc1bfe
 def matrix_of(frames: FrameVectors,
               video: dict,         # key, title, link, path
-              reference_set=None   # a `ReferenceSet`, or None
+              reference_set: ReferenceSet | None = None # the encoder's
              ) -> FrameMatrix:
     "One video that was just read as a `FrameMatrix`."
     offsets, null_scores = measure_frames(frames.vectors, frames.blank, reference_set)
@@ -143,9 +144,9 @@ def _refined(view: FrameView, hit: Hit,
 FrameView.at, FrameView.refined = _at, _refined
 
 # %% ../../nbs/search/36_visual.ipynb #96b55e91
-def view_of(query,               # a sentence or a `Query`
+def view_of(query: "str | Query",
             matrix: FrameMatrix,
-            encoder,             # as `load_for_inference` gives it
+            encoder: "Encoder",  # as `load_for_inference` gives it
             chosen: list[int] | None = None, # indices of the videos that are searched; None takes all
             level: float = 0.05, # the highest p-value that counts as found
             nulls: np.ndarray | None = None # float32 (videos, k); None takes those of the matrix
@@ -165,7 +166,8 @@ def view_of(query,               # a sentence or a `Query`
 # %% ../../nbs/search/36_visual.ipynb #e85de628
 class _Measure:
     "Curves of the parts of a query over a `FrameMatrix`."
-    def __init__(self, matrix, encoder, chosen, null_scores):
+    def __init__(self, matrix: FrameMatrix, encoder: "Encoder",
+                 chosen: list[int], null_scores: np.ndarray | None): # see `FrameView`
         self.matrix, self.encoder, self.null_scores = matrix, encoder, null_scores
         self.reference_set = reference_set_of(encoder)
         self.part = matrix.slice(chosen[0]) if len(chosen) == 1 else slice(None)   # one video is read alone
@@ -182,7 +184,7 @@ class _Measure:
         vector = self.encoder.encode_texts([text])[0]
         return calibrated_curve(self.scores(vector), vector, self.matrix.offsets, self.reference_set)
 
-    def leaf(self, part) -> Curve:
+    def leaf(self, part: "Query") -> Curve:
         "The curve of one of a query's `leaves`."
         vector, scores = part.vector(self.encoder), None
         scores = self.scores(vector)
@@ -196,11 +198,11 @@ class VisualEvidence(Evidence):
     "What the frames show: cosines of an encoder, calibrated."
     name, table = "seen", "frames"
 
-    def extract(self, source, settings) -> FrameVectors:
+    def extract(self, source: "Source", settings: Any) -> FrameVectors:
         "The sampled frames of a video as vectors."
         return embed_frames(source.path, settings.encoder, settings.every, stop=settings.stop)
 
-    def rank(self, query, corpus, top: int) -> list[Hit]:
+    def rank(self, query: "str | Query", corpus: Corpus, top: int) -> list[Hit]:
         "The best spans of frames."
         return corpus.view(query).best(top)
 
