@@ -133,7 +133,7 @@ def find_anytime(video: str | Path, # a path, an http(s) link, or `sample`
                  config: SearchConfig | None = None,
                  progress: Callable | None = None, # called with (stage, done, total): `download` bytes, `frames` s
                  stop: Event | None = None, # once set, it ends within a second with a VfrError of kind `cancelled`
-                 count: Callable | None = None, # called with (what, n, s): bytes `received`, frames `extracted`, `processed`
+                 count: Callable | None = None, # called with (what, n, s): `received` bytes, `extracted` frames, ...
                  **settings: Any # see `config_of`
                 ) -> Iterator[Moments]:
     """Yield `Moments` that improve; `fraction` says of how much of the video they know.
