@@ -72,7 +72,6 @@ def _encode(places: dict[str, Path], height: int, seconds: int): # a file for ea
                 out.mux(stream.encode(frame))
         for out, stream in outs.values(): out.mux(stream.encode())
 
-# %% ../../nbs/bench/82_scale.ipynb #cc292c67
 def scale_clips(height: int, # pixels
                 seconds: int = 60,
                 once: int = 30) -> dict[str, Path]: # seconds that are encoded; they are repeated until `seconds`
@@ -164,7 +163,6 @@ def _all_different(frames: FrameVectors, reference_set: ReferenceSet, seed: int)
     vectors = lifelike(len(frames), reference_set, rng)
     return replace(frames, vectors=vectors, thumbs=tuple(map(other, frames.thumbs)))
 
-# %% ../../nbs/bench/82_scale.ipynb #83cb710f
 def _write_copies(library: Library, frames: list[FrameVectors], path: str | Path):
     for i, f in enumerate(frames):
         row = dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0)
@@ -228,7 +226,6 @@ def _median_ms(f: Callable[[], object], rounds: int) -> float: # milliseconds on
         if k: times.append(1e3 * (time.perf_counter() - began))
     return round(statistics.median(times), 2)
 
-# %% ../../nbs/bench/82_scale.ipynb #546905b6
 def _ask(library: Library): return library.search("a dog", speech=False, pictures=False)
 
 def _load_anew(library: Library):
@@ -329,7 +326,6 @@ def _stopwatch() -> Callable[[], list[float]]:
     began = now()
     return lambda: (now() - began).tolist()
 
-# %% ../../nbs/bench/82_scale.ipynb #040fb3f8
 @contextmanager
 def _on_cores(n: int) -> Iterator[None]:
     "Only n processor cores for this process and for what it starts."

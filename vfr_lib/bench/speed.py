@@ -29,7 +29,6 @@ def _photographs() -> list[np.ndarray]: # RGB uint8 (height, width, 3)
               data.hubble_deep_field(), data.retina(), data.immunohistochemistry())
     return [np.ascontiguousarray(p[..., :3]) for p in photos]
 
-# %% ../../nbs/bench/80_speed.ipynb #fc3e78ca
 def moving_photographs(size: tuple[int, int], # (width, height), pixels
                        frames: int, # 30 of them a second
                        seed: int = 0) -> Iterator[np.ndarray]: # RGB uint8 (height, width, 3)
@@ -163,7 +162,6 @@ def child_seconds(command: list[str], **kw: object) -> float: # for `subprocess.
     if done.returncode: raise VfrError(f"{Path(command[0]).name} failed: {done.stderr.strip()[-300:]}")
     return used() - start
 
-# %% ../../nbs/bench/80_speed.ipynb #95a06ae5
 def cpu_seconds(f: Callable[[], object]) -> float:
     "Processor seconds of all threads of this process while `f()` runs."
     start = time.process_time()

@@ -28,7 +28,6 @@ class _Picture:
     digest: str
     image: np.ndarray = field(repr=False, compare=False)   # RGB uint8 (height, width, 3)
 
-# %% ../../nbs/search/34_query.ipynb #ff6a458f
 @dataclass(frozen=True)
 class Taught:
     "What a query has learned from marks."
