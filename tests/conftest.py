@@ -2,7 +2,7 @@
 import os
 from pathlib import Path
 
-import pytest
+import forks, pytest
 from helpers import bin, command, turn
 
 FIRST = "test_cluster", "test_processes", "ui", "test_training", "test_library"   # those that take long
@@ -11,6 +11,7 @@ FIRST = "test_cluster", "test_processes", "ui", "test_training", "test_library" 
 def pytest_configure(config):
     for line in ("quick: a first answer, in 90 seconds: pytest -m quick", "alone: it measures, takes all processors or has a second for something: nothing else runs beside it"):
         config.addinivalue_line("markers", line)
+    if config.option.numprocesses and not hasattr(config, "workerinput") and forks.possible: forks.start()   # one for all processes
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,7 +3,8 @@ import os, shutil, subprocess, sys
 from fnmatch import fnmatch
 
 import pytest
-from helpers import command, root
+from forks import forked
+from helpers import bin, command, root
 
 # notebooks that measure, or use all cores anyway; and those that tell something in seconds
 ALONE = ("bench/*", "benchmarks/embedding*", "benchmarks/frames*", "benchmarks/pipeline*", "benchmarks/startup*", "encoders/*_inference*", "search/*_embedding*", "ui/*_monitor*", "library/*_cluster*")
@@ -15,8 +16,9 @@ marked = [pytest.param(p, marks=[m for m, patterns in ((pytest.mark.alone, ALONE
 
 @pytest.mark.parametrize("notebook", marked, ids=str)
 def test_notebook_runs(notebook):
-    env = os.environ if is_one_of(notebook, ALONE) else {**os.environ, "OMP_NUM_THREADS": "1"}
-    r = command("nbdev_test", "--path", notebook, "--n_workers", "0", cwd=root, timeout=600, env=env)
+    alone = is_one_of(notebook, ALONE)
+    test = [bin / "nbdev_test", "--path", notebook, "--n_workers", "0"]
+    r = command(*test, cwd=root, timeout=600) if alone else forked(*test, cwd=root, timeout=600, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert r.returncode == 0, r.stdout[-4000:] + r.stderr[-4000:]
 
 

@@ -3,6 +3,7 @@ import os, random, shutil, signal, subprocess, sys, threading, time
 
 import numpy as np
 import pytest
+from forks import popen
 from helpers import ROUNDS, bin, four_films, fresh_cache
 
 from vfr_lib.core import VfrError
@@ -16,8 +17,7 @@ def shelf(tmp_path_factory):
 
 
 def adding(lib, shelf, cache):
-    return subprocess.Popen([str(bin / "vfr"), "add", str(lib), str(shelf), "--every", "0.5"], env={**os.environ, "VFR_CACHE": str(cache)},
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return popen([bin / "vfr", "add", lib, shelf, "--every", "0.5"], env={**os.environ, "VFR_CACHE": str(cache)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def until_one_more(process, lib):

@@ -10,6 +10,7 @@ from vfr_lib.train.datasets import tiny_flickr8k
 from vfr_lib.train.loop import BothHalves, ProcessGroup, TrainConfig, batch_loss, launched_group, seed_from
 from vfr_lib.train.loop import temperature_of
 
+from forks import forked, popen
 from helpers import bin, command, root
 from together import apart, batch, gradients, smooth, words
 
@@ -46,7 +47,7 @@ def one_thread():
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gradients")
-    pair = [subprocess.Popen([sys.executable, root / "tests/together.py", folder], env=env, stderr=subprocess.PIPE, text=True) for env in places(2)]
+    pair = [popen([root / "tests/together.py", folder], env=env, stderr=subprocess.PIPE) for env in places(2)]
     for p in pair: said = p.communicate(timeout=300)[1]; assert p.returncode == 0, said[-3000:]
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
@@ -109,8 +110,13 @@ def train(world, out, count, *more, given=settings, data="tiny", launch=()):
     "Start a run, as the list of its processes (with `launch` that of the launcher alone); each has a folder of its own for what it writes and says."
     for rank in range(count): (world / out / str(rank)).mkdir(parents=True, exist_ok=True)
     words = ["vfr", "train", "flickr8k", world / data, "--start", world / "toy", "--out", "run", *(a for s in given for a in ("--set", s)), *more]
-    script = f"cd {world / out}/${{RANK:-0}} && XDG_CACHE_HOME=$PWD exec {' '.join(map(str, words))} > said 2>&1"
-    return [subprocess.Popen([*map(str, launch), "sh", "-c", script], env=env) for env in ([environment] if launch or count == 1 else places(count))]
+    if launch:
+        script = f"cd {world / out}/$RANK && XDG_CACHE_HOME=$PWD exec {' '.join(map(str, words))} > said 2>&1"
+        return [subprocess.Popen([*map(str, launch), "sh", "-c", script], env=environment)]
+    def start(rank, env):
+        with open((here := world / out / str(rank)) / "said", "w") as said:
+            return popen([bin / "vfr", *words[1:]], env={**env, "XDG_CACHE_HOME": str(here)}, cwd=here, stdout=said, stderr=said)
+    return [start(rank, env) for rank, env in enumerate([environment] if count == 1 else places(count))]
 
 
 def distance(world, out, start="toy"):

@@ -2,6 +2,7 @@
 import json, resource, signal, subprocess, time
 
 import pytest
+from forks import forked, popen
 from helpers import bin, command as run, in_process
 from vfr_lib.encoders.dual import toy_encoder
 from vfr_lib.encoders.load import save_encoder
@@ -28,10 +29,10 @@ def arguments(world, out, *more, given=settings):
 
 
 def test_killed_and_resumed_gives_the_same_weights(world):
-    whole = run(*arguments(world, world / "whole"))
+    whole = run(*arguments(world, world / "whole"))   # as a user starts it
     assert whole.returncode == 0, whole.stderr
     out, state = world / "killed", world / "killed/state.pt"
-    p = subprocess.Popen([str(a) for a in arguments(world, out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    p = popen(arguments(world, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(1200):
             if state.exists() or p.poll() is not None: break
@@ -39,7 +40,7 @@ def test_killed_and_resumed_gives_the_same_weights(world):
         p.send_signal(signal.SIGKILL)
     finally: p.wait(30)
     assert p.returncode == -signal.SIGKILL, "the run ended before it could be killed"
-    resumed = run(*arguments(world, out, "--resume"))
+    resumed = forked(*arguments(world, out, "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     weights = [(f / "last/model.safetensors").read_bytes() for f in (world / "whole", out)]
     assert weights[0] == weights[1]
@@ -50,7 +51,7 @@ def test_killed_and_resumed_gives_the_same_weights(world):
 
 def test_full_disk_keeps_the_old_encoder(world):
     out = world / "full"
-    first = run(*arguments(world, out, given=["cached=true", "epochs=1"]))
+    first = forked(*arguments(world, out, given=["cached=true", "epochs=1"]))
     assert first.returncode == 0, first.stderr
     before = {f: f.read_bytes() for f in out.rglob("*") if f.is_file()}
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2 ** 20, 2 ** 20))
