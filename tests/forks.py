@@ -56,6 +56,9 @@ def main(listener):
     sys.path[0], sys.argv = str(Path(job["args"][0]).parent), job["args"]
     if "numpy" in sys.modules: sys.modules["numpy"].random.seed()   # or all would draw the same
     import runpy
+    for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep)[::-1]:   # as at a start
+        if folder and folder not in sys.path: sys.path.insert(1, folder)
+        if (own := Path(folder) / "sitecustomize.py").is_file(): runpy.run_path(str(own))
     runpy.run_path(job["args"][0], run_name="__main__")
 
 

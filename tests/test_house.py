@@ -48,7 +48,6 @@ def test_outputs_show_no_paths():
 
 
 @pytest.mark.quick
-@pytest.mark.alone
 @pytest.mark.parametrize("what", [[sys.executable, "-c", "import vfr_lib; vfr_lib.VfrError"], ["vfr", "--help"]], ids=["import", "help"])
 def test_starts_light(what):
     code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); u = resource.getrusage(resource.RUSAGE_CHILDREN); print(u.ru_utime + u.ru_stime)"

@@ -163,7 +163,10 @@ def test_a_reader_beside_one_who_replaces(tmp_path):
     thread = threading.Thread(target=read)
     thread.start()
     try:
-        for k in range(1, 7): shutil.copy(cuts[k % 2], film); library.add(film)
+        for k in range(1, 7):
+            shutil.copy(cuts[k % 2], film); library.add(film)
+            looks = len(seen)
+            while len(seen) < looks + 2 and thread.is_alive(): time.sleep(0.01)   # at least one of them began after it
     finally: done.set(); thread.join()
     assert {n for n, _ in seen} == {1} and {d for _, d in seen} == {(3.0,), (5.0,)}, set(seen)
 

@@ -11,7 +11,7 @@ from vfr_lib.train.loop import BothHalves, ProcessGroup, TrainConfig, batch_loss
 from vfr_lib.train.loop import temperature_of
 
 from forks import forked, popen
-from helpers import bin, command, root
+from helpers import bin, command, narrow, root
 from together import apart, batch, gradients, smooth, words
 
 pytest.importorskip("accelerate")
@@ -21,7 +21,10 @@ environment = {**{k: v for k, v in os.environ.items() if k not in ("RANK", "WORL
                "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]), "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}"}
 
 
-def run(*args): return command(*args, env=environment)
+slender = {"PYTHONPATH": os.pathsep.join([str(root / "tests/narrow"), environment["PYTHONPATH"]])}   # for runs that train: checkpoints of a fifth
+
+
+def run(*args, **more): return command(*args, env={**environment, **more})
 
 
 def free_port():
@@ -88,7 +91,7 @@ def world(tmp_path_factory):
     torch.manual_seed(0)
     names = ("a", "wall", "everything", "is", "red", "green", "blue", "yellow", "white", "black", "pink", "brown")
     text = dict(vocab_size=len(names) + 4, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=64, dropout=0., attention_dropout=0.)
-    save_encoder(toy_encoder(names, text=text, image_dropout=0., text_dropout=0.), folder / "toy")
+    with narrow(): save_encoder(toy_encoder(names, text=text, image_dropout=0., text_dropout=0.), folder / "toy")
     assert ended(train(folder, "one", 1)) == 0
     return folder
 
@@ -112,10 +115,10 @@ def train(world, out, count, *more, given=settings, data="tiny", launch=()):
     words = ["vfr", "train", "flickr8k", world / data, "--start", world / "toy", "--out", "run", *(a for s in given for a in ("--set", s)), *more]
     if launch:
         script = f"cd {world / out}/$RANK && XDG_CACHE_HOME=$PWD exec {' '.join(map(str, words))} > said 2>&1"
-        return [subprocess.Popen([*map(str, launch), "sh", "-c", script], env=environment)]
+        return [subprocess.Popen([*map(str, launch), "sh", "-c", script], env={**environment, **slender})]
     def start(rank, env):
         with open((here := world / out / str(rank)) / "said", "w") as said:
-            return popen([bin / "vfr", *words[1:]], env={**env, "XDG_CACHE_HOME": str(here)}, cwd=here, stdout=said, stderr=said)
+            return popen([bin / "vfr", *words[1:]], env={**env, **slender, "XDG_CACHE_HOME": str(here)}, cwd=here, stdout=said, stderr=said)
     return [start(rank, env) for rank, env in enumerate([environment] if count == 1 else places(count))]
 
 
@@ -179,7 +182,7 @@ notebook_launcher(together, num_processes=2, use_port=port) if port != "0" else 
 
 
 def test_notebook_launcher(world):
-    r = run(sys.executable, "-c", notebook, world, world / "notebook", free_port())
+    r = run(sys.executable, "-c", notebook, world, world / "notebook", free_port(), **slender)
     assert r.returncode == 0, r.stderr[-3000:]
     assert distance(world, "notebook") < 0.03
 
