@@ -21,7 +21,7 @@ environment = {**{k: v for k, v in os.environ.items() if k not in ("RANK", "WORL
                "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]), "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}"}
 
 
-slender = {"PYTHONPATH": os.pathsep.join([str(root / "tests/narrow"), environment["PYTHONPATH"]])}   # for runs that train: checkpoints of a fifth
+slender = {"PYTHONPATH": os.pathsep.join([str(root / "tests/narrow"), environment["PYTHONPATH"]])}   # for what is trained: a fifth of the weights
 
 
 def run(*args, **more): return command(*args, env={**environment, **more})
@@ -50,7 +50,7 @@ def one_thread():
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gradients")
-    pair = [popen([root / "tests/together.py", folder], env=env, stderr=subprocess.PIPE) for env in places(2)]
+    pair = [popen([root / "tests/together.py", folder], env={**env, **slender}, stderr=subprocess.PIPE) for env in places(2)]
     for p in pair: said = p.communicate(timeout=300)[1]; assert p.returncode == 0, said[-3000:]
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
