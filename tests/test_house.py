@@ -1,9 +1,9 @@
 "Notebooks, package and README agree, every notebook runs, and nothing heavy is imported too early."
-import os, shutil, subprocess, sys
+import ast, os, shutil, subprocess, sys
 from fnmatch import fnmatch
 
 import pytest
-from forks import forked
+from forks import IMPORTS, forked
 from helpers import FULL, bin, command, root
 
 ALONE = ("bench/*", "benchmarks/*", "ui/*_monitor*") if FULL else ()   # these measure: for figures nothing else should run; what they assert is of processor time, and holds beside others
@@ -58,6 +58,39 @@ def test_starts_light(what):
 def test_import_leaves_the_heavy_ones_out():
     r = command(sys.executable, "-c", "import sys, vfr_lib, vfr_lib.cli; print([m for m in ('torch', 'transformers', 'torchvision', 'cv2', 'av', 'yt_dlp', 'matplotlib') if m in sys.modules])")
     assert r.stdout.strip() == "[]", r.stderr
+
+
+def chains(path, packages):
+    "What a module uses of a package that it imports whole, as in `torch.nn.utils.rnn`."
+    tree, out = ast.parse(path.read_text()), set()
+    names = {a.asname or a.name: a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names if a.name in packages}
+    for n in ast.walk(tree):
+        parts = []
+        while isinstance(n, ast.Attribute): parts.append(n.attr); n = n.value
+        if parts and isinstance(n, ast.Name) and n.id in names: out.add(".".join([names[n.id], *parts[::-1]]))
+    return out
+
+
+LACKING = """
+import importlib.util, sys
+for chain in sys.argv[1:]:
+    first, *rest = chain.split(".")
+    at, here = __import__(first), first
+    for name in rest:
+        if not hasattr(at, name):
+            if hasattr(at, "__path__") and importlib.util.find_spec(f"{here}.{name}"): print(chain)
+            break
+        at, here = getattr(at, name), f"{here}.{name}"
+"""
+
+
+@pytest.mark.parametrize("package", sorted({name.partition(".")[0] for name in IMPORTS}))
+def test_parts_of_a_package_that_are_used_are_imported(package):
+    "Forks would not notice: theirs are imported already."
+    used = sorted(set().union(*(chains(p, {package}) for p in (root / "vfr_lib").rglob("*.py"))))
+    if not used: return
+    r = command(sys.executable, "-c", LACKING, *used)
+    assert r.returncode == 0 and r.stdout == "", r
 
 
 @pytest.mark.quick
