@@ -1,24 +1,28 @@
-"What is common to all tests, and how they share the machine: two run at a time, but for those marked `alone`."
+"What is common to all tests, and how they share the machine: some run at a time, but for those marked `alone`."
 import os
 from pathlib import Path
 
-import pytest
-from helpers import bin, command, turn
+import forks, pytest
+from helpers import FULL, bin, command, turn
 
 FIRST = "test_cluster", "test_processes", "ui", "test_training", "test_library"   # those that take long
 
 
 def pytest_configure(config):
-    for line in ("quick: a first answer, in 90 seconds: pytest -m quick", "alone: it measures, takes all processors or has a second for something: nothing else runs beside it"):
+    for line in ("quick: a first answer, in 90 seconds: pytest -m quick", "alone: it measures what others would disturb: nothing else runs beside it"):
         config.addinivalue_line("markers", line)
+    if config.option.numprocesses and not hasattr(config, "workerinput"):
+        if not FULL: os.environ.setdefault("OMP_NUM_THREADS", "1")   # threads of several processes would only wait for one another
+        if forks.possible: forks.start()   # one for all processes
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    "Two processes where whole folders are tested; a file or a test that was named, and what is printed or debugged, stays in this one. `-n` has the last word."
+    """One process more than there are cores, for many tests wait, where whole folders are tested; a file or a test that was named,
+    and what is printed or debugged, stays in this one. `-n` has the last word."""
     o = config.option
     if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput") or o.dist != "no" or o.collectonly or o.usepdb: return
-    if o.numprocesses is None and o.capture != "no" and all(Path(a).is_dir() for a in config.args): o.numprocesses = 2
+    if o.numprocesses is None and o.capture != "no" and all(Path(a).is_dir() for a in config.args): o.numprocesses = min((os.cpu_count() or 1) + 1, 4)
     if o.numprocesses: o.dist, o.loadscopereorder = "loadscope", False
 
 

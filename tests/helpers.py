@@ -25,6 +25,25 @@ def turn(folder, alone):
         finally: fcntl.flock(room, fcntl.LOCK_UN)   # also where a child that was forked has it open
 
 
+NARROW = os.pathsep.join([str(root / "tests/narrow"), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)   # PYTHONPATH of programs with a slender ResNet
+
+
+@contextlib.contextmanager
+def narrow():
+    "A slender ResNet in this process."
+    import functools, pytest, torchvision.models
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(torchvision.models, "resnet50", functools.partial(torchvision.models.resnet50, width_per_group=4))
+        yield
+
+
+def within(seconds, act, tries=3):
+    "Do what has these seconds, by the clock, and returns how many it took; again where it took more, for others may have had the processor."
+    took = []
+    while len(took) < tries and (not took or took[-1] >= seconds): took.append(act())
+    assert took[-1] < seconds, took
+
+
 def in_process(*args):
     "What `vfr` says, without a process of its own: for mistakes that are told before any work."
     from vfr_lib.cli import main

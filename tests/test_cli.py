@@ -5,7 +5,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from helpers import command
+from forks import forked
+from helpers import bin, command
 from vfr_lib.media.download import PracticeServer
 from vfr_lib.media.synthetic import brick_wall, make_clip, sample_clip
 
@@ -160,7 +161,7 @@ def test_reader_that_leaves_early_is_no_crash(walls):
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
-def test_encoders_of_others(vfr, walls, tmp_path, kind):
+def test_encoders_of_others(walls, tmp_path, kind):
     from vfr_lib.encoders.hub import save_toy_clip
-    r = vfr("find", walls, "a red wall", "--encoder", save_toy_clip(tmp_path / kind, kind), "--json")
+    r = forked(bin / "vfr", "find", walls, "a red wall", "--encoder", save_toy_clip(tmp_path / kind, kind), "--json")
     assert r.returncode == 0 and json.loads(r.stdout) and r.stderr == "", r.stderr

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import bin, command, four_films, fresh_cache
+from forks import forked, popen
+from helpers import bin, command, four_films, fresh_cache, root
 from ray_nodes import QUICK, Nodes, _kill, can_hide
 
 from vfr_lib.encoders.dual import toy_encoder
@@ -73,13 +74,10 @@ def cluster(tmp_path_factory, private):
 environment = {**os.environ, **QUICK}
 
 
-def vfr(*args): return command(bin / "vfr", *args, env=environment)
+sharing = root / "tests/share_out.py"   # a command that tells how far it is
 
 
-def sharing(lib, shelf, address):
-    "A command that shares out even short films, enters what is whole at once, and prints the progress and then what was added."
-    return [sys.executable, "-c", "import sys; from vfr_lib.library.cluster import Cluster; from vfr_lib.library.library import Library\n"
-            "print(Library(sys.argv[1], every=0.5).add(sys.argv[2], cluster=Cluster(sys.argv[3], task_frames=20, commit_seconds=0), progress=lambda *a: print(a, flush=True)))", lib, shelf, address]
+def vfr(*args): return forked(bin / "vfr", *args, env=environment)
 
 
 def rows(library, table): return library.store.table(table).search().limit(None).to_arrow().to_pylist()
@@ -112,7 +110,7 @@ def assert_same(a, b):
 
 def test_the_rows_are_those_of_one_machine(cluster, shelf, one, tmp_path):
     "Also where films are shared out among the workers; and a second time only what is new is added."
-    r = command(*sharing(tmp_path / "many", shelf, cluster.address), env=environment)
+    r = forked(sharing, tmp_path / "many", shelf, cluster.address, env=environment)
     assert r.returncode == 0 and "4 videos added, 1 skipped" in r.stdout and "broken.mp4 is text, not a video" in r.stdout and r.stderr == "", r
     seen = [ast.literal_eval(line) for line in r.stdout.splitlines() if line.startswith("(")]
     assert seen[-1][1] == seen[-1][2] == 140 and all(a[1] < b[1] for a, b in zip(seen, seen[1:])), seen
@@ -212,7 +210,7 @@ def test_another_version(cluster, shelf, tmp_path):
 
 
 def test_the_coordinator_is_killed(cluster, shelf, one, tmp_path):
-    p = subprocess.Popen(sharing(tmp_path / "lib", shelf, cluster.address), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    p = popen([sharing, tmp_path / "lib", shelf, cluster.address], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     try:
         for _ in range(3): assert p.stdout.readline(), "it ended before it could be killed"
     finally: _kill(p.pid)
@@ -236,15 +234,13 @@ def test_addresses_that_lead_nowhere(shelf, tmp_path, address, said):
     assert not (tmp_path / "lib").exists()
 
 
-@pytest.mark.alone
 def test_on_this_machine(shelf, one, tmp_path):
     "Ray is started and ended by the command, and nothing of it is left."
-    here = lambda: {p.name for p in Path(tempfile.gettempdir()).glob("vfr-*")}
-    before = here()
-    r = vfr("add", tmp_path / "lib", shelf, "--every", "0.5", "--ray")
+    with tempfile.TemporaryDirectory(prefix="ray-") as place:   # a short name, for sockets
+        r = command(bin / "vfr", "add", tmp_path / "lib", shelf, "--every", "0.5", "--ray", env={**environment, "TMPDIR": place})
+        assert not list(Path(place).glob("vfr-*")) and place not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert r.returncode == 0 and "4 videos added" in r.stdout and r.stderr == "", r
     assert_same(one, Library(tmp_path / "lib"))
-    assert here() <= before and "temp-dir=" + tempfile.gettempdir() + "/vfr-" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
 
 
 def test_a_worker_and_then_a_node_are_killed(cluster, shelf, tmp_path):
@@ -254,7 +250,7 @@ def test_a_worker_and_then_a_node_are_killed(cluster, shelf, tmp_path):
     one.add(slow)
     third = cluster.add()
     try:
-        p = subprocess.Popen(sharing(tmp_path / "many", slow, cluster.address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        p = popen([sharing, tmp_path / "many", slow, cluster.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
         try:
             killed = []
             for what, least in (("worker", 1), ("node", 2)):

@@ -3,6 +3,7 @@ import os, random, shutil, signal, subprocess, sys, threading, time
 
 import numpy as np
 import pytest
+from forks import popen
 from helpers import ROUNDS, bin, four_films, fresh_cache
 
 from vfr_lib.core import VfrError
@@ -16,8 +17,7 @@ def shelf(tmp_path_factory):
 
 
 def adding(lib, shelf, cache):
-    return subprocess.Popen([str(bin / "vfr"), "add", str(lib), str(shelf), "--every", "0.5"], env={**os.environ, "VFR_CACHE": str(cache)},
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return popen([bin / "vfr", "add", lib, shelf, "--every", "0.5"], env={**os.environ, "VFR_CACHE": str(cache)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def until_one_more(process, lib):
@@ -163,7 +163,10 @@ def test_a_reader_beside_one_who_replaces(tmp_path):
     thread = threading.Thread(target=read)
     thread.start()
     try:
-        for k in range(1, 7): shutil.copy(cuts[k % 2], film); library.add(film)
+        for k in range(1, 7):
+            shutil.copy(cuts[k % 2], film); library.add(film)
+            looks = len(seen)
+            while len(seen) < looks + 2 and thread.is_alive(): time.sleep(0.01)   # at least one of them began after it
     finally: done.set(); thread.join()
     assert {n for n, _ in seen} == {1} and {d for _, d in seen} == {(3.0,), (5.0,)}, set(seen)
 

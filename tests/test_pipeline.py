@@ -1,9 +1,9 @@
 "From file to vectors: memory that does not grow with the length, threads that end, answers that stay the same."
-import json, os, signal, subprocess, sys, time
+import json, os, shutil, signal, subprocess, sys, time
 
 import numpy as np
 import pytest
-from helpers import command
+from helpers import command, within
 from vfr_lib.bench.speed import repeat_video
 from vfr_lib.media.synthetic import brick_wall, make_clip
 
@@ -58,21 +58,23 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(vfr, tmp_path):
         assert r.returncode == 0 and json.loads(r.stdout)[0]["start"] == 2 and r.stderr == "", r.stderr
 
 
-@pytest.mark.alone
 def test_interrupt_ends_within_a_second_and_leaves_nothing_half_written(tmp_path):
     clip = repeat_video(make_clip(tmp_path / "minute.mp4", [(brick_wall((i * 4 % 256, i * 9 % 256, 90)), 1) for i in range(60)], fps=30, size=(640, 360), codec="libx264"), tmp_path / "long.mp4", 60)
     env = {**os.environ, "VFR_CACHE": str(tmp_path / "cache")}
-    p = subprocess.Popen([sys.executable, "-u", "-c", "import sys; from vfr_lib.cli import main; sys.exit(main())", "find", str(clip), "a red wall"], env=env,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # who starts tests in the background may have it ignored
-    line = p.stderr.readline()
-    assert line.startswith("first look"), line
-    time.sleep(0.5)
-    start = time.time()
-    p.send_signal(signal.SIGINT)
-    out, err = p.communicate(timeout=20)
-    assert p.returncode == 1 and err.strip() == "vfr: stopped" and out == "", err
-    assert time.time() - start < 3   # a second of ours, and the end of an interpreter on a busy machine
+    def interrupted():
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        p = subprocess.Popen([sys.executable, "-u", "-c", "import sys; from vfr_lib.cli import main; sys.exit(main())", "find", str(clip), "a red wall"], env=env,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # who starts tests in the background may have it ignored
+        line = p.stderr.readline()
+        assert line.startswith("first look"), line
+        time.sleep(0.5)
+        start = time.monotonic()
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=60)
+        assert p.returncode == 1 and err.strip() == "vfr: stopped" and out == "", err
+        return time.monotonic() - start
+    within(3, interrupted)   # a second of ours, and the end of an interpreter
     assert not [f for f in (tmp_path / "cache").rglob(".*")]
     kept = [f for f in (tmp_path / "cache").rglob("*.npz") if "vectors" in np.load(f)]   # what was embedded so far, if two seconds had passed: the next run goes on from there
     assert len(kept) <= 1
@@ -81,10 +83,9 @@ def test_interrupt_ends_within_a_second_and_leaves_nothing_half_written(tmp_path
         assert 0 < rows["indices"] < 3600 and set(rows.values()) == {rows["indices"]}, rows
 
 
-@pytest.mark.alone
 def test_bench_checks_and_prints_ratios(vfr, tmp_path):
     clip = make_clip(tmp_path / "walls.mp4", [((i * 37 % 256, i * 91 % 256, 60), 1) for i in range(3)], fps=25, size=(640, 360))
-    r = vfr("bench", clip, "--quick", "--json", timeout=600)
+    r = vfr("bench", clip, "--quick", "--json", timeout=600, env={**os.environ, "OMP_NUM_THREADS": "1"})   # it counts processor seconds: threads that wait for one another would count
     assert r.returncode == 0, r.stderr
     figures = json.loads(r.stdout)
     assert {"frames_video_vs_opencv", "pipeline_vs_naive", "query_ms", "startup_vs_torch_import", "least_cosine_with_naive", "engine"} <= set(figures)

@@ -10,7 +10,8 @@ from vfr_lib.train.datasets import tiny_flickr8k
 from vfr_lib.train.loop import BothHalves, ProcessGroup, TrainConfig, batch_loss, launched_group, seed_from
 from vfr_lib.train.loop import temperature_of
 
-from helpers import bin, command, root
+from forks import forked, popen
+from helpers import bin, command, narrow, root
 from together import apart, batch, gradients, smooth, words
 
 pytest.importorskip("accelerate")
@@ -20,7 +21,10 @@ environment = {**{k: v for k, v in os.environ.items() if k not in ("RANK", "WORL
                "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]), "PATH": f"{bin}{os.pathsep}{os.environ['PATH']}"}
 
 
-def run(*args): return command(*args, env=environment)
+slender = {"PYTHONPATH": os.pathsep.join([str(root / "tests/narrow"), environment["PYTHONPATH"]])}   # for what is trained: a fifth of the weights
+
+
+def run(*args, **more): return command(*args, env={**environment, **more})
 
 
 def free_port():
@@ -46,7 +50,7 @@ def one_thread():
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gradients")
-    pair = [subprocess.Popen([sys.executable, root / "tests/together.py", folder], env=env, stderr=subprocess.PIPE, text=True) for env in places(2)]
+    pair = [popen([root / "tests/together.py", folder], env={**env, **slender}, stderr=subprocess.PIPE) for env in places(2)]
     for p in pair: said = p.communicate(timeout=300)[1]; assert p.returncode == 0, said[-3000:]
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
@@ -87,7 +91,7 @@ def world(tmp_path_factory):
     torch.manual_seed(0)
     names = ("a", "wall", "everything", "is", "red", "green", "blue", "yellow", "white", "black", "pink", "brown")
     text = dict(vocab_size=len(names) + 4, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=64, dropout=0., attention_dropout=0.)
-    save_encoder(toy_encoder(names, text=text, image_dropout=0., text_dropout=0.), folder / "toy")
+    with narrow(): save_encoder(toy_encoder(names, text=text, image_dropout=0., text_dropout=0.), folder / "toy")
     assert ended(train(folder, "one", 1)) == 0
     return folder
 
@@ -109,8 +113,13 @@ def train(world, out, count, *more, given=settings, data="tiny", launch=()):
     "Start a run, as the list of its processes (with `launch` that of the launcher alone); each has a folder of its own for what it writes and says."
     for rank in range(count): (world / out / str(rank)).mkdir(parents=True, exist_ok=True)
     words = ["vfr", "train", "flickr8k", world / data, "--start", world / "toy", "--out", "run", *(a for s in given for a in ("--set", s)), *more]
-    script = f"cd {world / out}/${{RANK:-0}} && XDG_CACHE_HOME=$PWD exec {' '.join(map(str, words))} > said 2>&1"
-    return [subprocess.Popen([*map(str, launch), "sh", "-c", script], env=env) for env in ([environment] if launch or count == 1 else places(count))]
+    if launch:
+        script = f"cd {world / out}/$RANK && XDG_CACHE_HOME=$PWD exec {' '.join(map(str, words))} > said 2>&1"
+        return [subprocess.Popen([*map(str, launch), "sh", "-c", script], env={**environment, **slender})]
+    def start(rank, env):
+        with open((here := world / out / str(rank)) / "said", "w") as said:
+            return popen([bin / "vfr", *words[1:]], env={**env, **slender, "XDG_CACHE_HOME": str(here)}, cwd=here, stdout=said, stderr=said)
+    return [start(rank, env) for rank, env in enumerate([environment] if count == 1 else places(count))]
 
 
 def distance(world, out, start="toy"):
@@ -173,7 +182,7 @@ notebook_launcher(together, num_processes=2, use_port=port) if port != "0" else 
 
 
 def test_notebook_launcher(world):
-    r = run(sys.executable, "-c", notebook, world, world / "notebook", free_port())
+    r = run(sys.executable, "-c", notebook, world, world / "notebook", free_port(), **slender)
     assert r.returncode == 0, r.stderr[-3000:]
     assert distance(world, "notebook") < 0.03
 

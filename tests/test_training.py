@@ -1,14 +1,21 @@
 "Training as a user meets it: killed and resumed, a full disk, bad input, one line each."
-import json, resource, signal, subprocess, time
+import json, os, resource, signal, subprocess, time
 
 import pytest
-from helpers import bin, command as run, in_process
+from forks import forked, popen
+from helpers import NARROW, bin, command, in_process, narrow
 from vfr_lib.encoders.dual import toy_encoder
 from vfr_lib.encoders.load import save_encoder
 from vfr_lib.train.datasets import tiny_flickr8k
 
 settings = ["epochs=3", "batch_size=4", "head_epochs=2", "crop=48", "bf16=false", "save_minutes=0", "ema=0.5"]
 words = ("a", "wall", "everything", "is", "red", "green", "blue", "yellow", "white", "black", "pink", "brown")
+
+
+environment = {**os.environ, "PYTHONPATH": NARROW}
+
+
+def run(*args, **kw): return command(*args, env=environment, **kw)
 
 
 def process(*args): return run(bin / "vfr", *args)
@@ -18,8 +25,9 @@ def process(*args): return run(bin / "vfr", *args)
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     tiny_flickr8k(folder / "tiny")
-    save_encoder(toy_encoder(words), folder / "toy")
-    return folder
+    with narrow():
+        save_encoder(toy_encoder(words), folder / "toy")
+        yield folder
 
 
 def arguments(world, out, *more, given=settings):
@@ -28,10 +36,10 @@ def arguments(world, out, *more, given=settings):
 
 
 def test_killed_and_resumed_gives_the_same_weights(world):
-    whole = run(*arguments(world, world / "whole"))
+    whole = run(*arguments(world, world / "whole"))   # as a user starts it
     assert whole.returncode == 0, whole.stderr
     out, state = world / "killed", world / "killed/state.pt"
-    p = subprocess.Popen([str(a) for a in arguments(world, out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    p = popen(arguments(world, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     try:
         for _ in range(1200):
             if state.exists() or p.poll() is not None: break
@@ -39,7 +47,7 @@ def test_killed_and_resumed_gives_the_same_weights(world):
         p.send_signal(signal.SIGKILL)
     finally: p.wait(30)
     assert p.returncode == -signal.SIGKILL, "the run ended before it could be killed"
-    resumed = run(*arguments(world, out, "--resume"))
+    resumed = forked(*arguments(world, out, "--resume"), env=environment)
     assert resumed.returncode == 0, resumed.stderr
     weights = [(f / "last/model.safetensors").read_bytes() for f in (world / "whole", out)]
     assert weights[0] == weights[1]
@@ -50,7 +58,7 @@ def test_killed_and_resumed_gives_the_same_weights(world):
 
 def test_full_disk_keeps_the_old_encoder(world):
     out = world / "full"
-    first = run(*arguments(world, out, given=["cached=true", "epochs=1"]))
+    first = forked(*arguments(world, out, given=["cached=true", "epochs=1"]), env=environment)
     assert first.returncode == 0, first.stderr
     before = {f: f.read_bytes() for f in out.rglob("*") if f.is_file()}
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2 ** 20, 2 ** 20))
@@ -71,9 +79,9 @@ def test_bad_data_is_one_line(world, tmp_path, change, said, vfr):
     assert r.returncode == 2 and said in r.stderr.splitlines()[-1] and "Traceback" not in r.stderr, r.stderr
 
 
-@pytest.mark.parametrize("given, said, vfr", [(["batch_size=1"], "batch_size 1", process), (["batch_size=64"], "larger than the data", in_process), (["temperature=0"], "temperature 0", in_process), (["temperature=-1"], "temperature -1", in_process)])
-def test_settings_that_cannot_work_are_one_line(world, tmp_path, given, said, vfr):
-    r = vfr(*arguments(world, tmp_path / "out", given=given)[1:])
+@pytest.mark.parametrize("given, said", [(["batch_size=1"], "batch_size 1"), (["batch_size=64"], "larger than the data"), (["temperature=0"], "temperature 0"), (["temperature=-1"], "temperature -1")])
+def test_settings_that_cannot_work_are_one_line(world, tmp_path, given, said):
+    r = in_process(*arguments(world, tmp_path / "out", given=given)[1:])
     assert r.returncode == 2 and said in r.stderr and r.stderr.count("\n") == 1, r.stderr
 
 

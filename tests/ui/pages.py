@@ -2,6 +2,10 @@
 import contextlib, json, os, time
 from pathlib import Path
 
+from playwright.sync_api import expect
+
+expect.set_options(timeout=20_000)   # a busy machine takes its time
+
 _run = """async ([path]) => {
   const until = async (f, what) => { const end = Date.now() + 60000; for (;;) { const x = f(); if (x) return x; if (Date.now() > end) throw new Error('timeout: ' + what); await new Promise(r => setTimeout(r, 50)); } };
   const app = await until(() => window.jupyterapp, 'window.jupyterapp'); await app.started; await app.restored; await app.serviceManager.ready;

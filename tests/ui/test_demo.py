@@ -2,6 +2,7 @@
 import time
 
 import pytest
+from helpers import within
 from pages import Notebook, notebook_of, opened
 from playwright.sync_api import expect
 
@@ -24,7 +25,7 @@ class Panel:
     def card(self, n): return self.box.locator(".vp-cards button.vp-open").nth(n - 1)
     def at(self, time, tolerance=0.1):
         self.page.wait_for_function("([v, t, d]) => v.readyState >= 2 && !v.seeking && Math.abs(v.currentTime - t) < d",
-                                    arg=[self.box.locator("video").element_handle(), time, tolerance], timeout=15000)
+                                    arg=[self.box.locator("video").element_handle(), time, tolerance], timeout=30000)
     def shows(self, name):
         r, g, b = self.page.evaluate(colour)
         assert {"red": r > 180 > 60 > g + b - 60, "blue": b > 180 and r < 60, "lime": g > 180 and r < 60}[name], (name, r, g, b)
@@ -67,8 +68,8 @@ def test_keys_jump_play_and_loop(panel):
     page.keyboard.press("Space"); page.wait_for_function("() => document.querySelector('.vp video').paused")
     panel.card(1).click(); page.locator(".vp").focus()
     page.keyboard.press("l")
-    page.evaluate("() => { const v = document.querySelector('.vp video'); v.muted = true; window.times_ = []; v.ontimeupdate_ = v.addEventListener('timeupdate', () => times_.push(v.currentTime)); v.playbackRate = 4; }")
-    page.wait_for_function("() => times_.some((t, i) => i && t < times_[i - 1] - 1)", timeout=10000)   # it went round
+    page.evaluate("() => { const v = document.querySelector('.vp video'); v.muted = true; window.times_ = []; v.ontimeupdate_ = v.addEventListener('timeupdate', () => times_.push(v.currentTime)); v.playbackRate = 1; }")
+    page.wait_for_function("() => times_.some((t, i) => i && t < times_[i - 1] - 1)", timeout=20000)   # it went round
     assert page.evaluate("() => Math.max(...times_) < 4.3 && Math.min(...times_) > 1.9")
     page.keyboard.press("l"); page.evaluate("() => document.querySelector('.vp video').pause()")
     line = panel.box.locator(".vp-line").bounding_box()
@@ -86,12 +87,15 @@ def test_python_seeks_and_hears_the_time(panel, notebook):
     panel.at(4.5)
 
 
-@pytest.mark.alone
 def test_second_question_and_history(panel, notebook):
-    began = time.monotonic()
-    panel.ask("a green wall")
-    expect(panel.card(1)).to_contain_text("1. 0:04.0")
-    assert time.monotonic() - began < 5
+    def question():
+        panel.ask("a red wall")
+        expect(panel.card(1)).to_contain_text("1. 0:00.0")
+        began = time.monotonic()
+        panel.ask("a green wall")
+        expect(panel.card(1)).to_contain_text("1. 0:04.0")
+        return time.monotonic() - began
+    within(5, question)
     notebook.until("print(d.job.over and (d.report.extracted, d.job.progress['held']))", "(0, True)")
     panel.box.locator(".vd-history button", has_text="a blue wall").click()
     expect(panel.card(1)).to_contain_text("1. 0:02.0")
@@ -130,30 +134,35 @@ def test_a_download_that_broke_off_is_resumed(panel, site, videos, notebook):
     assert notebook.run("print(all(m.time % 120 < 20 for m in d.moments))") == "True"   # every sixth scene is red
 
 
-@pytest.mark.alone
 def test_a_server_that_stalls_is_cancelled(panel, site, videos):
     site.slow = 20
-    panel.ask("a blue wall", site.url("stalls.mp4"))
-    expect(panel.box.locator(".vd-stages")).to_contain_text(f" kB of {(videos / 'stalls.mp4').stat().st_size / 1000:.0f}")
-    began = time.monotonic()
-    panel.box.get_by_role("button", name="Cancel").click()
-    expect(panel.box.get_by_role("note")).to_contain_text("Cancelled")
-    expect(panel.box.get_by_role("button", name="Go", exact=True)).to_be_enabled()
-    assert time.monotonic() - began < 2.5   # the browser and the test driver take their time, too
+    def cancelled():
+        panel.ask("a blue wall", site.url("stalls.mp4"))
+        expect(panel.box.locator(".vd-stages")).to_contain_text(f" kB of {(videos / 'stalls.mp4').stat().st_size / 1000:.0f}", timeout=30000)
+        began = time.monotonic()
+        panel.box.get_by_role("button", name="Cancel").click()
+        expect(panel.box.get_by_role("note")).to_contain_text("Cancelled", timeout=20000)
+        expect(panel.box.get_by_role("button", name="Go", exact=True)).to_be_enabled()
+        return time.monotonic() - began
+    within(2.5, cancelled)   # the browser and the test driver take their time, too
     site.slow = 0
 
 
-@pytest.mark.alone
 def test_cancel_while_embedding(panel, notebook):
     notebook.run("d.every.value = 0.1")
-    panel.ask("a black wall", "hours.mp4")
-    expect(panel.box.locator(".vd-stages")).to_contain_text(" of 10:0", timeout=30000)
-    began = time.monotonic()
-    assert notebook.run("print('awake')") == "awake" and time.monotonic() - began < 1   # the kernel has time for others
-    began = time.monotonic()
-    panel.box.get_by_role("button", name="Cancel").click()
-    expect(panel.box.get_by_role("note")).to_contain_text("Cancelled")
-    assert time.monotonic() - began < 2.5
+    def awake():
+        began = time.monotonic()
+        assert notebook.run("print('awake')") == "awake"
+        return time.monotonic() - began
+    def cancelled():
+        panel.ask("a black wall", "hours.mp4")
+        expect(panel.box.locator(".vd-stages")).to_contain_text(" of 10:0", timeout=30000)
+        within(1, awake)   # the kernel has time for others
+        began = time.monotonic()
+        panel.box.get_by_role("button", name="Cancel").click()
+        expect(panel.box.get_by_role("note")).to_contain_text("Cancelled", timeout=20000)
+        return time.monotonic() - began
+    within(2.5, cancelled)
     notebook.run("d.every.value = 1")
 
 

@@ -20,8 +20,8 @@ def test_the_end_of_it_ends_the_server_and_its_folder(tmp_path, end, status):
         family = psutil.Process(p.pid).children(recursive=True)
         assert family and list(temporary.glob("vfr-demo-*/vfr-demo.ipynb"))
         end(p)
-        assert p.wait(20) == status
-        assert not psutil.wait_procs(family, timeout=5)[1] and not list(temporary.iterdir())
+        assert p.wait(60) == status
+        assert not psutil.wait_procs(family, timeout=20)[1] and not list(temporary.iterdir())
     finally:
         p.kill()
         for child in family:

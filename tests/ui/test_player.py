@@ -30,7 +30,7 @@ def notebook(opened_notebook):
 def shows(page, length, time=0, n=0):
     "Wait until the n-th video is this long, in seconds, and stands there."
     page.wait_for_function("""([length, time, n]) => { const v = document.querySelectorAll('.vp video')[n];
-        return v && v.readyState >= 2 && !v.seeking && Math.abs(v.duration - length) < 0.3 && Math.abs(v.currentTime - time) < 0.1; }""", arg=[length, time, n], timeout=15000)
+        return v && v.readyState >= 2 && !v.seeking && Math.abs(v.duration - length) < 0.3 && Math.abs(v.currentTime - time) < 0.1; }""", arg=[length, time, n], timeout=30000)
 
 
 def test_in_pieces_one_video_follows_another(notebook):
