@@ -3,8 +3,8 @@
 from vfr_lib import names_when_used
 
 __getattr__, __dir__, __all__ = names_when_used(__name__, {
-    "base": "EMBEDDED LONGEST Encoder encode_pairs encoder_name known_identity open_image to_rgb to_squares toy_tokenizer "
-            "unit weights_digest",
+    "base": "EMBEDDED LONGEST Encoder encode_pairs encoder_name known_identity open_image to_rgb to_squares "
+            "toy_tokenizer unit weights_digest",
     "checks": "FORMAT SHARED EncoderConfig card_of check_hub_folder check_model_type check_settings check_tokenizer "
               "config_of explosive is_number read_config read_json read_tokenizer",
     "dual": "DualEncoder ImageEncoder ProjectionHead TextEncoder activation_ranges as_input calibrate gains_by_bf16 "

@@ -49,9 +49,9 @@ class Corpus(Protocol):
                 words: list[str],           # of the question, see `index_words`
                 any_of: bool = False,       # rows that have one of the words, not all
                 limit: int = 500) -> list[dict]:
-        "The rows in which a text of `words` has all the words asked for (by English stems), best first; `index`: which text."
-    def view(self, query):
-        "A `FrameView`: every sampled frame of the videos, measured by the query."
+        "The rows in which a text of `words` has all words asked for (by English stems), best first; `index` is of it."
+    def view(self, query: "str | Query") -> "FrameView":
+        "Every sampled frame of the videos, measured by the query."
 
 # %% ../../nbs/search/35_evidence.ipynb #9271b4a7
 class Evidence:
@@ -67,13 +67,13 @@ class Evidence:
         "The columns of its rows, a `pyarrow.Schema`, without `video`, the key of the video."
         raise NotImplementedError
 
-    def extract(self, source, # the `Source` to look at
-                settings      # `every`: seconds between frames; `encoder`; `stop`: a threading.Event or None
+    def extract(self, source: "Source",
+                settings: Any # `every`: seconds between frames; `encoder`; `stop`: a threading.Event or None
                ) -> list[dict]:
         "What is kept of one video; VfrError where it cannot be read."
         raise NotImplementedError
 
-    def rank(self, query, # a sentence or a `Query`
+    def rank(self, query: "str | Query",
              corpus: Corpus,
              top: int     # hits, at most
             ) -> list[Hit]:
@@ -93,7 +93,8 @@ _registered: dict[str, Evidence] = {}
 def register(evidence: Evidence) -> Evidence:
     "Make a kind of evidence known under its name, in place of one that had it."
     if not evidence.name.isidentifier():
-        raise VfrError(f"{evidence.name!r} cannot name a kind of evidence: give a word of letters, it becomes the name of a table")
+        raise VfrError(f"{evidence.name!r} cannot name a kind of evidence: "
+                       "give a word of letters, it becomes the name of a table")
     _registered[evidence.name] = evidence
     return evidence
 

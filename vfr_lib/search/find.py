@@ -8,6 +8,9 @@ __all__ = ['SearchConfig', 'config_of', 'VideoCorpus', 'rank_all', 'moment_of', 
 # %% ../../nbs/search/39_find.ipynb #18174f9c
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from threading import Event
+from typing import Any
 
 from ..core import Moment, Moments, VfrError
 from ..encoders.inference import load_for_inference
@@ -15,7 +18,7 @@ from ..media.frames import frame_at
 from ..media.source import open_video
 from .calibration import reference_set_of
 from .embedding import FrameVectors, embed_stages
-from .evidence import Evidence, Hit, registered
+from .evidence import Corpus, Evidence, Hit, registered
 from .fusion import RRF
 from .moments import check_search
 from .speech import matching_rows
@@ -32,37 +35,47 @@ class SearchConfig:
     evidence: tuple | None = None # names of the kinds of evidence that are searched; None takes all that are registered
     fusion: Callable = field(default_factory=RRF) # makes one ranking out of several, see `RRF`
     pictures: bool = True     # fetch the best frame of each moment
-    exact: bool | None = None # look into the files for the cuts at edges of moments; None: in one video, not in a library
+    exact: bool | None = None # look into files for the cuts at edges of moments; None: in one video, not in a library
     early: bool = True        # `find_anytime` begins with a first look at a long video
     cache: bool = True        # keep a video's vectors on disk, and take them from there
 
-    def check(self, query) -> None:
+    def searches(self, name: str # of a kind of evidence
+                ) -> bool:
+        "Whether it is asked: `seen` says whether frames are looked at."
+        return name in [e.name for e in registered(self.evidence)]
+
+    def check(self, query: "str | Query") -> None:
         "VfrError for what cannot be asked."
         check_search(query, self.top, self.every, self.level)
         registered(self.evidence)
-        if not callable(self.fusion): raise VfrError(f"fusion must be something to call with rankings, like RRF(), not {self.fusion!r}")
+        if not callable(self.fusion):
+            raise VfrError(f"fusion must be something to call with rankings, like RRF(), not {self.fusion!r}")
 
 # %% ../../nbs/search/39_find.ipynb #d066025e
 def config_of(config: SearchConfig | None, # None takes the defaults
-              **settings # fields of `SearchConfig` that are set otherwise; those that are None are left as they are
+              speech: bool = True, # False searches all of its evidence but what is said
+              **settings: Any # fields of `SearchConfig` that are set otherwise; None leaves one as it is
              ) -> SearchConfig:
     "A `SearchConfig` with some fields set; VfrError for a name that it does not have."
-    if not isinstance(config or SearchConfig(), SearchConfig): raise VfrError(f"config must be a SearchConfig, not {config!r}")
+    config = config or SearchConfig()
+    if not isinstance(config, SearchConfig): raise VfrError(f"config must be a SearchConfig, not {config!r}")
     known = {f.name for f in fields(SearchConfig)}
     for name in settings:
         if name not in known:
             raise VfrError(f"{name!r} is no setting of a search: there are {', '.join(sorted(known))}")
     given = {name: value for name, value in settings.items() if value is not None}
     if isinstance(given.get("evidence"), str): given["evidence"] = (given["evidence"],)
-    return replace(config or SearchConfig(), **given)
+    config = replace(config, **given)
+    if speech is not False: return config
+    return replace(config, evidence=tuple(e.name for e in registered(config.evidence) if e.name != "said"))
 
 # %% ../../nbs/search/39_find.ipynb #0aba7acb
 class VideoCorpus:
     "One video, for every kind of evidence."
-    def __init__(self, source,          # a `Source`
-                 encoder,               # as `load_for_inference` gives it
+    def __init__(self, source: "Source",
+                 encoder: "Encoder", # as `load_for_inference` gives it
                  config: SearchConfig,
-                 stop=None):            # a threading.Event, or None
+                 stop: Event | None = None): # once set, it ends
         self.source, self.encoder, self.config, self.stop, self.keys = source, encoder, config, stop, [str(source.path)]
         self.every, self.frames, self.also, self._rows, self._view = config.every, None, set(), {}, None
 
@@ -81,12 +94,12 @@ class VideoCorpus:
         "See `Corpus.matches`."
         return matching_rows(self.rows(evidence), words, any_of, limit)
 
-    def view(self, query) -> FrameView:
+    def view(self, query: "str | Query") -> FrameView:
         "The frames measured by the query."
         if self._view is None or self._view[0] is not query: self._view = query, self._measured(query)
         return self._view[1]
 
-    def _measured(self, query):
+    def _measured(self, query: "str | Query") -> FrameView:
         reference_set = reference_set_of(self.encoder)
         video = dict(key=self.keys[0], title=None, link=None, path=str(self.source.path))
         matrix = matrix_of(self.frames, video, reference_set)
@@ -95,7 +108,7 @@ class VideoCorpus:
         return FrameView(matrix, curve, [0], None, False, self.config.level)
 
 # %% ../../nbs/search/39_find.ipynb #ba7f3d8a
-def rank_all(query, corpus, # a `Corpus`
+def rank_all(query: "str | Query", corpus: Corpus,
              config: SearchConfig) -> list[Hit]:
     "The hits of all kinds of evidence as one ranking, best first, `config.top` at most."
     kinds = sorted(registered(config.evidence), key=lambda e: e.name == "seen")   # the frames are asked last
@@ -115,20 +128,20 @@ def moment_of(hit: Hit, view: FrameView, video: str, # what the video is called
                   title=title, evidence=hit.evidence, text=hit.text)
 
 # %% ../../nbs/search/39_find.ipynb #ed830e31
-def find_anytime(video, # a path, an http(s) link, or `sample`
-                 query, # what should be seen or said: a sentence, or a `Query`
+def find_anytime(video: str | Path, # a path, an http(s) link, or `sample`
+                 query: "str | Query", # what should be seen or said
                  config: SearchConfig | None = None,
-                 progress: Callable | None = None, # called with (stage, done, total): `download` bytes, `frames` seconds
-                 stop=None, # a threading.Event; once set, it ends within a second with a VfrError of kind `cancelled`
-                 count: Callable | None = None, # called with (what, how many, seconds): bytes `received`, frames `extracted`, `processed`
-                 **settings # fields of `SearchConfig`
+                 progress: Callable | None = None, # called with (stage, done, total): `download` bytes, `frames` s
+                 stop: Event | None = None, # once set, it ends within a second with a VfrError of kind `cancelled`
+                 count: Callable | None = None, # called with (what, n, s): `received` bytes, `extracted` frames, ...
+                 **settings: Any # see `config_of`
                 ) -> Iterator[Moments]:
     """Yield `Moments` that improve; `fraction` says of how much of the video they know.
 
     The last, with fraction 1, is what `find` returns."""
     config = config_of(config, **settings)
     config.check(query)
-    looks = config.early and "seen" in [e.name for e in registered(config.evidence)]   # a first look is one at frames
+    looks = config.early and config.searches("seen")   # a first look is one at frames
     source = _opened(video, progress or (lambda *a: None), stop, count)
     encoder = load_for_inference(config.encoder)
     corpus = VideoCorpus(source, encoder, config, stop)
@@ -141,34 +154,35 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
         if whole or looks: yield answer(query, corpus.look(frames), config if whole else first)
 
 # %% ../../nbs/search/39_find.ipynb #f601c1c1
-def _opened(video, tell, stop, count):
+def _opened(video: str | Path, tell: Callable, stop: Event | None, count: Callable | None) -> "Source":
     "The `Source` of a video, downloaded if need be; a bad file is refused before the encoder is loaded."
-    def arriving(p):
+    def arriving(p: dict):
         if count: count("received", p["received"], p["seconds"])
         tell("download", p["bytes"], p["total"])
     source = open_video(video, arriving, stop)
     source.info
     return source
 
-def answer(query, corpus: VideoCorpus, # with frames
+def answer(query: "str | Query", corpus: VideoCorpus, # with frames
            config: SearchConfig) -> Moments:
     "The `Moments` of one video, with the curve of all scores."
     view, frames, path = corpus.view(query), corpus.frames, str(corpus.source.path)
     hits = rank_all(query, corpus, config)
     if config.exact is not False: hits = [view.refined(h, path) for h in hits]
     found = Moments(moment_of(h, view, corpus.source.name) for h in hits)
-    if config.pictures: found[:] = [replace(m, image=frame_at(path, view.at(h)[0], 640).image) for m, h in zip(found, hits)]
+    if config.pictures:
+        found[:] = [replace(m, image=frame_at(path, view.at(h)[0], 640).image) for m, h in zip(found, hits)]
     found.fraction, found.path, found.duration, found.level = frames.fraction, path, frames.end, config.level
     found.times, found.scores = frames.times, view.curve.scores
     return found
 
 # %% ../../nbs/search/39_find.ipynb #9276d647
-def find(video, # a path, an http(s) link, or `sample`
-         query, # what should be seen or said: a sentence, or a `Query`
+def find(video: str | Path, # a path, an http(s) link, or `sample`
+         query: "str | Query", # what should be seen or said
          top: int | None = None, # number of moments, at most; None takes that of the config
          config: SearchConfig | None = None,
-         progress: Callable | None = None, stop=None, # see `find_anytime`
-         **settings # `count`, see `find_anytime`, and fields of `SearchConfig`
+         progress: Callable | None = None, stop: Event | None = None, # see `find_anytime`
+         **settings: Any # `count`, see `find_anytime`, and those of `config_of`
         ) -> Moments:
     """The moments of a video that match a sentence, best first: `Moments`, a list of `Moment`.
 
