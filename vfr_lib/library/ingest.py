@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from ..cache import file_digest
 from ..core import VfrError, hms
 from .store import (evidence_tables, frame_rows, is_one_of, kept_path, line_rows, new_key, same_place,

@@ -21,7 +21,6 @@ from .search import LibrarySearch
 from .store import Store, evidence_tables, is_one_of, picture_of
 from .writer import LibraryWriter
 from ..search.calibration import reference_set_of
-from ..search.evidence import registered
 from ..search.find import SearchConfig, config_of
 
 # %% ../../nbs/library/48_library.ipynb #d954b8a3

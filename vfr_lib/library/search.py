@@ -17,7 +17,7 @@ from .memory import null_scores_of
 from .store import LibraryVideo, is_one_of, lines_with_words, picture_of, words_index
 from ..search.calibration import reference_set_of
 from ..search.embedding import has_content
-from ..search.evidence import Evidence, Hit
+from ..search.evidence import Evidence
 from ..search.find import SearchConfig, moment_of, rank_all
 from ..search.visual import FrameMatrix, FrameView, view_of
 
