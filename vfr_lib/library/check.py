@@ -93,6 +93,7 @@ def _look_at_lines(table: "lancedb.table.Table", found: dict[str, _Lying]) -> No
             found[key].lines += 1
             if not s or text is None or around is None: found[key].wrong.add("lines of speech that are none")
 
+# %% ../../nbs/library/47_check.ipynb #b1a91987
 def _wrong_with(row: dict,    # of the videos table
                 lying: _Lying, # under its key
                 length: int | None # of its `null`, where that is known

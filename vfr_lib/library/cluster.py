@@ -73,6 +73,7 @@ class _Task:
     @property
     def work(self): return self.item, self.number
 
+# %% ../../nbs/library/49_cluster.ipynb #2c31a128
 @dataclass
 class _Chunk:
     "Some frames of a video in a row, on their way through the stages."
@@ -151,6 +152,7 @@ def _check_address(address: str) -> None: # host:port of a cluster's head, or `a
         raise VfrError(f"what answers at {address} is not a Ray cluster: "
                        f"give host:port of its head ({_port})", "cluster")
 
+# %% ../../nbs/library/49_cluster.ipynb #0f89f270
 def _refusal(address: str | None, e: BaseException) -> VfrError:
     "The VfrError for what Ray said when it was joined."
     message = " ".join(str(e).split())

@@ -31,6 +31,7 @@ def name_of(given: "str | Path | Encoder",         # as for `load_for_inference`
     if folder is not None: return "embedded" if Path(folder) == EMBEDDED else str(Path(folder).expanduser().absolute())
     return os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
 
+# %% ../../nbs/library/41_encoding.ipynb #e83dc42c
 def _note(identity: str) -> Path: # see `identity_of`
     "Where it is noted that an encoder was chosen."
     return cache_folder("chosen") / hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -169,6 +169,9 @@ def _add_one(self: Ingest, item: str, title: str | None, # as `expand` gives the
     report.encoded += frames.encoded
     (report.replaced if row["instead"] else report.added).append(next(v for v in self.store.videos if v.id == id))
 
+Ingest.add_one = _add_one
+
+# %% ../../nbs/library/44_ingest.ipynb #8ca6fd1c
 def _write(self: Ingest, row: dict, # of the videos table, as far as it is known
            frames: "FrameVectors",  # with thumbnails
            rows: dict[str, list[dict]] # by table: of other kinds of evidence
@@ -186,7 +189,7 @@ def _write(self: Ingest, row: dict, # of the videos table, as far as it is known
             if kept: self.store.table(table).add(evidence_tables()[table].table_of(kept, key))
     self.writer.enter([row])
 
-Ingest.add_one, Ingest.write = _add_one, _write
+Ingest.write = _write
 
 # %% ../../nbs/library/44_ingest.ipynb #dc4aefee
 def _met_again(self: Ingest, known: dict, # see `known`

@@ -90,6 +90,9 @@ def _add(self: Library, *videos: str | Path, # paths, links, folders, playlists,
         executor = RayExecutor(cluster)
     return (executor or LocalExecutor()).add(self.ingest, videos, progress, stop, wait)
 
+Library.add = _add
+
+# %% ../../nbs/library/48_library.ipynb #b51b5c85
 def _remove(self: Library, video: "str | Path | LibraryVideo", # title, path, link or id
             wait: bool = True # for another process that is writing
            ) -> None:
@@ -108,7 +111,7 @@ def _remove(self: Library, video: "str | Path | LibraryVideo", # title, path, li
                 if self.store.has(name): self.store.table(name).delete(is_one_of("video", row["key"]))
         self.writer.tidy()
 
-Library.add, Library.remove = _add, _remove
+Library.remove = _remove
 
 # %% ../../nbs/library/48_library.ipynb #c3d4b55f
 def _search(self: Library, query: "str | Query", # what should be seen or said
@@ -121,6 +124,9 @@ def _search(self: Library, query: "str | Query", # what should be seen or said
     if settings.pop("said", True) is False: settings["speech"] = False   # what it was called before
     return self.searcher.search(query, videos, config_of(config, top=top, every=self.every, **settings))
 
+Library.search = _search
+
+# %% ../../nbs/library/48_library.ipynb #6d382c09
 def _check(self: Library,
            repair: bool = False, # mend what can be mended
            wait: bool = True     # for another process that is writing
@@ -140,7 +146,7 @@ def _repr_html_(self: Library) -> str:
     whole = f"{n} video{'s' * (n != 1)}, {hms(duration)}, {frames:,} frames, {lines:,} lines of speech"
     return f"<p><strong>{html.escape(self._name)}</strong>: {whole}</p>{''.join(shown)}{more}"
 
-Library.search, Library.check, Library._repr_html_ = _search, _check, _repr_html_
+Library.check, Library._repr_html_ = _check, _repr_html_
 
 # %% ../../nbs/library/48_library.ipynb #e0b371f7
 def build_index(library: Library,

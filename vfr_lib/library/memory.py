@@ -134,6 +134,9 @@ def _arranged(self: FrameMemory, state: tuple | None, # what the tables looked l
     nulls = null_scores_of(rows, reference_set)
     return FrameMatrix(rows, starts, vectors, offsets, pick(times), pick(column("end")), nulls, state)
 
+FrameMemory.arranged = _arranged
+
+# %% ../../nbs/library/45_memory.ipynb #faa86207
 def _with_blank(self: FrameMemory, rows: list[dict],
                 starts: np.ndarray, times: np.ndarray, offsets: np.ndarray) -> np.ndarray: # as in a `FrameMatrix`
     "The CSLS offsets, `BLANK` at frames of which it has turned out since they were added that they show nothing."
@@ -144,4 +147,4 @@ def _with_blank(self: FrameMemory, rows: list[dict],
         offsets[part][np.isin(times[part], self.blank[rows[i]["key"]])] = BLANK
     return offsets
 
-FrameMemory.arranged, FrameMemory._with_blank = _arranged, _with_blank
+FrameMemory._with_blank = _with_blank

@@ -95,6 +95,9 @@ def _null_scores(self: LibraryCorpus) -> np.ndarray | None:
         rows = [r for r in self.store.rows("key", "background", "null") if r["key"] in wanted]
         return null_scores_of(rows, reference_set_of(self.encoder))
 
+LibraryCorpus.view, LibraryCorpus._null_scores = _view, _null_scores
+
+# %% ../../nbs/library/46_search.ipynb #f613275e
 def _near(self: LibraryCorpus, query: str, n: int) -> list[str]:
     "The keys of the videos of the `n` frames that the index on disk proposes for a sentence."
     wanted = self.encoder.encode_texts([query])[0]
@@ -114,7 +117,6 @@ def _candidates(self: LibraryCorpus, query: "str | Query", n: int) -> FrameMatri
         found = found.select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
         return self.memory.arranged(None, [r for r in rows if r["key"] in near], found)
 
-LibraryCorpus.view, LibraryCorpus._null_scores = _view, _null_scores
 LibraryCorpus._near, LibraryCorpus._candidates = _near, _candidates
 
 # %% ../../nbs/library/46_search.ipynb #16a2978c

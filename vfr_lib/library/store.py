@@ -99,6 +99,7 @@ def age_of(row: dict # of the videos table
     "What videos are ordered by: when they were added, and the key."
     return row["added"] or "", row.get("key") or ""
 
+# %% ../../nbs/library/40_store.ipynb #7741a2b2
 def frame_rows(id: str, # the key of the video, see `new_key`
                times: np.ndarray, ends: np.ndarray, # float (n,), seconds
                offsets: np.ndarray, # float32 (n,), see `csls_offset`
@@ -199,6 +200,7 @@ def check_columns(name: str, # of the table
         if wanted.name == "vector": alike = pa.types.is_fixed_size_list(found) and found.value_type == pa.float16()
         if not alike: raise ValueError(f"the column {wanted.name} of the table {name} is of the type {str(found)[:40]}")
 
+# %% ../../nbs/library/40_store.ipynb #0ce8cc17
 def checked_about(about: dict, # the row of the table `about`
                   path: str # of the library
                  ) -> dict:
@@ -213,6 +215,7 @@ def checked_about(about: dict, # the row of the table `about`
     if not about["encoder"] or about["identity"] is None: raise ValueError("it names no encoder")
     return about
 
+# %% ../../nbs/library/40_store.ipynb #fa566281
 def check_videos(rows: "pyarrow.Table" # of the videos table, some of its columns
                 ) -> None:
     "ValueError where a row is none that this library writes."
@@ -380,6 +383,9 @@ def _rows(self: Store, *columns: str) -> list[dict]:
     rows = current_rows([shown_row(r) for r in rows.to_pylist()])
     return rows if "key" in columns else [{name: r[name] for name in r if name != "key"} for r in rows]
 
+Store.rows = _rows
+
+# %% ../../nbs/library/40_store.ipynb #6268e50d
 def _videos(self: Store) -> list[LibraryVideo]:
     "The videos in the order of adding."
     columns = {"caption_source": "said"}   # as libraries call it on disk
@@ -395,4 +401,4 @@ def _named(self: Store, name: str | os.PathLike | LibraryVideo, # title, path, l
     if not found: raise VfrError(f"{name!r} is not in {self.path}: vfr videos {shlex.quote(self.path)} lists what is")
     return found
 
-Store.rows, Store.videos, Store.named = _rows, property(_videos), _named
+Store.videos, Store.named = property(_videos), _named
