@@ -13,6 +13,7 @@ from ..core import Moment, Moments, VfrError
 from ..encoders.inference import load_for_inference
 from ..media.frames import frame_at
 from ..media.source import open_video
+from . import written   # text on screen is registered there
 from .calibration import reference_set_of
 from .embedding import FrameVectors, embed_stages
 from .evidence import Evidence, Hit, registered
@@ -62,8 +63,10 @@ class VideoCorpus:
     def __init__(self, source,          # a `Source`
                  encoder,               # as `load_for_inference` gives it
                  config: SearchConfig,
-                 stop=None):            # a threading.Event, or None
-        self.source, self.encoder, self.config, self.stop, self.keys = source, encoder, config, stop, [str(source.path)]
+                 stop=None,             # a threading.Event, or None
+                 tell: Callable | None = None): # called with (stage, done, total)
+        self.source, self.encoder, self.config, self.stop, self.tell = source, encoder, config, stop, tell
+        self.keys = [str(source.path)]
         self.every, self.frames, self.also, self._rows, self._view = config.every, None, set(), {}, None
 
     def look(self, frames: FrameVectors) -> "VideoCorpus":
@@ -74,7 +77,9 @@ class VideoCorpus:
     def rows(self, evidence: Evidence) -> list[dict]:
         "What a kind of evidence keeps of the video, extracted once."
         if evidence.name not in self._rows:
-            self._rows[evidence.name] = [dict(r, video=self.keys[0]) for r in evidence.extract(self.source, self)]
+            named = not evidence.on_request or evidence.name in (self.config.evidence or ())
+            rows = evidence.extract(self.source, self) if named else evidence.kept(self.source, self) or []
+            self._rows[evidence.name] = [dict(r, video=self.keys[0]) for r in rows]
         return self._rows[evidence.name]
 
     def matches(self, evidence: Evidence, words: list[str], any_of: bool = False, limit: int = 500) -> list[dict]:
@@ -131,7 +136,7 @@ def find_anytime(video, # a path, an http(s) link, or `sample`
     looks = config.early and "seen" in [e.name for e in registered(config.evidence)]   # a first look is one at frames
     source = _opened(video, progress or (lambda *a: None), stop, count)
     encoder = load_for_inference(config.encoder)
-    corpus = VideoCorpus(source, encoder, config, stop)
+    corpus = VideoCorpus(source, encoder, config, stop, progress)
     interest = (lambda f: corpus.look(f).view(query).curve.calibrated_scores) if looks else None
     tell = lambda n, done, end: progress("frames", done, end) if progress else None
     first = replace(config, pictures=False, exact=False, evidence=("seen",))   # the rest need not be waited for
