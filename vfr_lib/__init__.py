@@ -33,7 +33,7 @@ __all__ = sorted(_where)
 
 _renamed = {"serve": "load_for_inference"}   # what was called otherwise before
 
-def __getattr__(name):
+def __getattr__(name: str):
     from importlib import import_module
     if name in _renamed:
         import warnings
@@ -46,31 +46,33 @@ def __getattr__(name):
 
 def __dir__(): return sorted([*globals(), *_where])
 
-# Modules as they were called when all lay in one folder: `vfr_lib.frames` is `vfr_lib.media.frames`, and nothing is loaded before it is asked for.
-_before = {"clips": "media.synthetic", "download": "media.download", "frames": "media.frames", "transcript": "media.transcript",
-           "foreign": "encoders.checks", "vectors": "encoders.base", "serving": "encoders.inference", "datasets": "train.datasets",
-           "loss": "train.loss", "metrics": "train.metrics", "training": "train.loop", "evaluation": "train.evaluation",
-           "words": "search.words", "embedding": "search.embedding", "calibration": "search.calibration", "moments": "search.find",
-           "query": "search.query", "localisation": "train.localisation", "cluster": "library.cluster", "jobs": "ui.jobs",
-           "monitor": "ui.monitor", "player": "ui.player", "demo": "ui.demo", "search_bench": "bench.search",
-           "scale_bench": "bench.scale"}
+# Modules as they were called when all lay in one folder: `vfr_lib.frames` is `vfr_lib.media.frames`,
+# and nothing is loaded before it is asked for.
+_before = {"clips": "media.synthetic", "download": "media.download", "frames": "media.frames",
+           "transcript": "media.transcript", "foreign": "encoders.checks", "vectors": "encoders.base",
+           "serving": "encoders.inference", "datasets": "train.datasets", "loss": "train.loss",
+           "metrics": "train.metrics", "training": "train.loop", "evaluation": "train.evaluation",
+           "words": "search.words", "embedding": "search.embedding", "calibration": "search.calibration",
+           "moments": "search.find", "query": "search.query", "localisation": "train.localisation",
+           "cluster": "library.cluster", "jobs": "ui.jobs", "monitor": "ui.monitor", "player": "ui.player",
+           "demo": "ui.demo", "search_bench": "bench.search", "scale_bench": "bench.scale"}
 
 class _Before:
     "Finds a module by the name that it had before."
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(name: str, path: object = None, target: object = None):
         from importlib.util import spec_from_loader
         front, _, old = name.rpartition(".")
         return spec_from_loader(name, _Before) if front == __name__ and old in _before else None
 
     @staticmethod
-    def create_module(spec):
+    def create_module(spec: "ModuleSpec"):
         from importlib import import_module
         module = import_module(f"{__name__}.{_before[spec.name.rpartition('.')[2]]}")
         spec.loader_state = module.__spec__
         return module
 
     @staticmethod
-    def exec_module(module): module.__spec__ = module.__spec__.loader_state   # it keeps its new name
+    def exec_module(module: "ModuleType"): module.__spec__ = module.__spec__.loader_state   # it keeps its new name
 
 sys.meta_path.insert(0, _Before)

@@ -94,16 +94,11 @@ def _evidence(command: Callable):
 
 def _config(options: dict, **more: bool):
     "The `SearchConfig` that the options describe."
-    from vfr_lib.search.evidence import registered
     from vfr_lib.search.find import config_of
-    names = options["evidence"] or None
-    if options["no_speech"]: names = [e.name for e in registered(names) if e.name != "said"]
     every = options.get("every")
     return config_of(None, top=options["top"], level=options["level"], encoder=options.get("encoder"),
-                     evidence=names and tuple(names),
+                     evidence=options["evidence"] or None, speech=not options["no_speech"],
                      every=None if every is None else _seconds(every), pictures=options["html"] is not None, **more)
-
-def _looks(config: "SearchConfig"): return config.evidence is None or "seen" in config.evidence
 
 # %% ../nbs/90_cli.ipynb #1ee43160
 def _exports(command: Callable):
@@ -183,7 +178,7 @@ def find(video: str, query: str | None, as_json: bool, engine: str | None, no_ca
     query, config = _query(query, options), _config(options, cache=not no_cache, early=not as_json)
     if engine: config = replace(config, encoder=_engine(config.encoder, engine))
     moments = _found(video, query, config)
-    _say(moments, as_json, "this video", looked=_looks(config))
+    _say(moments, as_json, "this video", looked=config.searches("seen"))
     _write(moments, options, query)
 
 # %% ../nbs/90_cli.ipynb #7acb1ef7
@@ -313,7 +308,7 @@ def search(lib: str, query: str | None, only: tuple, own: str | None, as_json: b
     library = Library(lib, own, create=False)
     config = _config(options)
     moments = library.search(query, videos=list(only) or None, config=config)
-    _say(moments, as_json, "this library", options["top"], _looks(config))
+    _say(moments, as_json, "this library", options["top"], config.searches("seen"))
     _write(moments, options, query, {v.link: v.path for v in library.videos if v.link and not v.missing})
 
 # %% ../nbs/90_cli.ipynb #02b237a5
@@ -491,7 +486,8 @@ def _evaluate_footage(root: str, encoder: str, engine: str | None, as_json: bool
     if as_json: return click.echo(json.dumps(report))
     click.echo(f"{report['protocol']}\nHit@1 {report['hit']} %, 95 %: {report['hit_interval']}")
     heads = ["level", "absent, found", "95 %", "present, found", ""]
-    click.echo(_table([[str(r["level"]), str(r["absent"]), str(r["interval"]), str(r["present"]), ""] for r in report["presence"]], heads))
+    rows = [[str(r[name]) for name in ("level", "absent", "interval", "present")] + [""] for r in report["presence"]]
+    click.echo(_table(rows, heads))
 
 # %% ../nbs/90_cli.ipynb #05f67995
 def _training_split(read: Callable, root: str, data: "CaptionedImages"):

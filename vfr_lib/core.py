@@ -52,7 +52,7 @@ warn.listeners = []   # functions of a message that say whether it was theirs
 def unsaid():
     "What this thread would `warn` about is not said, nor counted in `warn.spoken`."
     me, mine = threading.current_thread(), []
-    def listener(message):
+    def listener(message: str) -> bool:
         if threading.current_thread() is me: mine.append(message)
         return threading.current_thread() is me
     warn.listeners.append(listener)
@@ -65,7 +65,7 @@ def unsaid():
 def renamed(names: dict[str, str], # {old name: new name}
             of: dict) -> Callable: # the room's `globals()`
     "A room's `__getattr__`, by which old names go on working with a DeprecationWarning."
-    def get(name):
+    def get(name: str):
         if name not in names: raise AttributeError(f"{of['__name__']} has no {name!r}")
         warnings.warn(f"{name} is called {names[name]} now", DeprecationWarning, stacklevel=2)
         return of[names[name]]

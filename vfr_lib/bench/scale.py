@@ -42,7 +42,7 @@ CODECS = {"h264": ("libx264", dict(preset="medium"), 1.0),
 def known_codecs() -> list[str]:
     "Names of `CODECS` that this FFmpeg can write."
     import av
-    def there(name):
+    def there(name: str) -> bool:
         try: return bool(av.Codec(name, "w"))
         except Exception: return False
     return [c for c, (name, *_) in CODECS.items() if there(name)]
@@ -72,7 +72,6 @@ def _encode(places: dict[str, Path], height: int, seconds: int): # a file for ea
                 out.mux(stream.encode(frame))
         for out, stream in outs.values(): out.mux(stream.encode())
 
-# %% ../../nbs/bench/82_scale.ipynb #cc292c67
 def scale_clips(height: int, # pixels
                 seconds: int = 60,
                 once: int = 30) -> dict[str, Path]: # seconds that are encoded; they are repeated until `seconds`
@@ -157,14 +156,13 @@ def _all_different(frames: FrameVectors, reference_set: ReferenceSet, seed: int)
     "The same frames with pictures and vectors that occur once."
     from PIL import Image
     rng = np.random.default_rng(seed)
-    def other(jpeg):
+    def other(jpeg: bytes) -> bytes:
         p = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
         p = np.roll(p, rng.integers(0, 160), 1) + rng.normal(0, 2, p.shape)
         return to_jpeg(np.clip(p, 0, 255).astype(np.uint8), THUMB, 70)
     vectors = lifelike(len(frames), reference_set, rng)
     return replace(frames, vectors=vectors, thumbs=tuple(map(other, frames.thumbs)))
 
-# %% ../../nbs/bench/82_scale.ipynb #83cb710f
 def _write_copies(library: Library, frames: list[FrameVectors], path: str | Path):
     for i, f in enumerate(frames):
         row = dict(id=f"{i:032x}", title=f"video {i}", link=None, path=f"{path} {i}", said=None, lines=0)
@@ -228,7 +226,6 @@ def _median_ms(f: Callable[[], object], rounds: int) -> float: # milliseconds on
         if k: times.append(1e3 * (time.perf_counter() - began))
     return round(statistics.median(times), 2)
 
-# %% ../../nbs/bench/82_scale.ipynb #546905b6
 def _ask(library: Library): return library.search("a dog", speech=False, pictures=False)
 
 def _load_anew(library: Library):
@@ -301,8 +298,9 @@ def fragment_costs(counts: tuple[int, ...] = (10, 100, 1000, 5000), # fragments 
 # %% ../../nbs/bench/82_scale.ipynb #ecefc5b8
 def video_costs(counts: tuple[int, ...] = (100, 1000, 10_000, 100_000), rounds: int = 5) -> list[dict]:
     "Milliseconds to read the list of videos, which every `add` does twice for every video, and every search."
-    def row(k): return dict(id=f"{k + 1:032x}", title=f"video {k}", link=None, path=f"/videos/{k}.mp4", duration=600.0,
-                            frames=0, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"")
+    def row(k: int) -> dict:
+        return dict(id=f"{k + 1:032x}", title=f"video {k}", link=None, path=f"/videos/{k}.mp4", duration=600.0,
+                    frames=0, lines=0, said=None, added=f"{k:012d}", background=None, null=None, poster=b"")
     out = []
     for n in counts:
         with tempfile.TemporaryDirectory() as folder:
@@ -328,7 +326,6 @@ def _stopwatch() -> Callable[[], list[float]]:
     began = now()
     return lambda: (now() - began).tolist()
 
-# %% ../../nbs/bench/82_scale.ipynb #040fb3f8
 @contextmanager
 def _on_cores(n: int) -> Iterator[None]:
     "Only n processor cores for this process and for what it starts."
@@ -353,7 +350,7 @@ def ray_run(path: str | Path, # a video file
         _shelf(path, videos, shelf)
         library = Library(f"{folder}/library")
         list(embed_stages(path, library.encoder, cache=False))   # the encoder is chosen and loaded
-        def add(cluster=None):
+        def add(cluster: Cluster | None = None):
             gone = _stopwatch()
             assert len(library.add(shelf, cluster=cluster).added) == videos
             return gone()
@@ -385,7 +382,7 @@ def bench_scale(quick: bool = False, # small sizes and one round, in some minute
                 say: Callable[[str], None] = lambda text: None) -> dict: # called with what is being measured
     "Lists of rows: `hours`, `library`, `search`, `fragments`, `videos`; `load` is that of the machine before each."
     load, out = {}, {}
-    def part(name, f):
+    def part(name: str, f: Callable):
         say(name); load[name] = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
         out[name] = f()
     minute, hour = bench_clip(360, 60), None if quick else bench_clip(360, 3600)

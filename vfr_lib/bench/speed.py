@@ -29,7 +29,6 @@ def _photographs() -> list[np.ndarray]: # RGB uint8 (height, width, 3)
               data.hubble_deep_field(), data.retina(), data.immunohistochemistry())
     return [np.ascontiguousarray(p[..., :3]) for p in photos]
 
-# %% ../../nbs/bench/80_speed.ipynb #fc3e78ca
 def moving_photographs(size: tuple[int, int], # (width, height), pixels
                        frames: int, # 30 of them a second
                        seed: int = 0) -> Iterator[np.ndarray]: # RGB uint8 (height, width, 3)
@@ -151,7 +150,7 @@ def naive_vectors(path: str | Path, every: float = 1.0, folder: str | Path = EMB
     return one_by_one(opencv_loop(path, every), folder)
 
 # %% ../../nbs/bench/80_speed.ipynb #d0d1a974
-def child_seconds(command: list[str], **kw) -> float: # for `subprocess.run`
+def child_seconds(command: list[str], **kw: object) -> float: # for `subprocess.run`
     "Processor seconds of a process that ends well; VfrError where it does not."
     try: import resource
     except ImportError:
@@ -163,7 +162,6 @@ def child_seconds(command: list[str], **kw) -> float: # for `subprocess.run`
     if done.returncode: raise VfrError(f"{Path(command[0]).name} failed: {done.stderr.strip()[-300:]}")
     return used() - start
 
-# %% ../../nbs/bench/80_speed.ipynb #95a06ae5
 def cpu_seconds(f: Callable[[], object]) -> float:
     "Processor seconds of all threads of this process while `f()` runs."
     start = time.process_time()
@@ -241,7 +239,7 @@ def bench_frames(path: str | Path, every: float = 1.0, rounds: int = 3,
                 ) -> dict[str, list[float]]:
     "Processor seconds for one frame per step, after checking that ours are right."
     check_frames(path, every)
-    def run(frames):
+    def run(frames: Iterable):
         for _ in frames: pass
     contestants = {"opencv": lambda: run(opencv_loop(path, every)), "vfr_lib": lambda: run(iter_frames(path, every)),
                    "floor": lambda: run(frame_times(path, every))}

@@ -14,7 +14,7 @@ _rooms = {
 _where = {name: room for room, names in _rooms.items() for name in names.split()}
 __all__ = list(_where)
 
-def __getattr__(name):
+def __getattr__(name: str):
     if name not in _where: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
     return getattr(import_module(f"{__name__}.{_where[name]}"), name)

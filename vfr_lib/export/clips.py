@@ -161,7 +161,7 @@ def _pictures(spans: Iterator, # of (frame, until when it is shown)
              ) -> Iterator[tuple[float, list]]:
     "Yield (seconds, coded packets) of frames."
     zero, lasts, space = None, {}, "ITU709" if size[1] >= 720 else "ITU601"
-    def coded(frame):
+    def coded(frame: "av.VideoFrame | None"):
         packets = stream.encode(frame)
         for p in packets: p.duration = lasts.pop(p.pts)
         return packets

@@ -19,7 +19,7 @@ from .writer import LibraryWriter
 from ..media.download import as_link, is_link, playlist, public_link
 from ..media.source import open_video
 from ..media.transcript import beside, lines_of
-from ..search.calibration import BLANK, reference_set_of
+from ..search.calibration import measure_frames, reference_set_of
 from ..search.embedding import embed_stages
 from ..search.speech import line_dicts, lines_within
 
@@ -164,8 +164,7 @@ def _write(self: Ingest, row: dict, # of the videos table, as far as it is known
            rows: dict): # {table: rows} of other kinds of evidence
     "Write frames and what other kinds of evidence keep, {table: rows}; the row of the video last."
     reference_set, key = reference_set_of(self.encoder), new_key(row["id"])
-    offsets, null_scores = np.where(frames.blank, np.float32(BLANK), np.float32(0)), None
-    if reference_set: offsets, null_scores = reference_set.of_frames(frames.vectors, frames.blank)
+    offsets, null_scores = measure_frames(frames.vectors, frames.blank, reference_set)
     row |= dict(key=key, duration=frames.end, frames=len(frames), poster=frames.thumbs[len(frames) // 3],
                 background=reference_set.digest if reference_set else None, null=null_scores)
     self.writer.announce([key])

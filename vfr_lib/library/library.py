@@ -110,8 +110,7 @@ def _search(self: Library, query, # what should be seen or said: a sentence, or 
             **settings # fields of `SearchConfig`; `speech=False` searches all but what is said
            ) -> Moments:
     "The best moments of all videos: `Moments`, best first."
-    if settings.pop("speech", True) is False or settings.pop("said", True) is False:
-        settings["evidence"] = tuple(e.name for e in registered(settings.get("evidence")) if e.name != "said")
+    if settings.pop("said", True) is False: settings["speech"] = False   # what it was called before
     return self.searcher.search(query, videos, config_of(config, top=top, every=self.every, **settings))
 
 def _check(self: Library, repair=False, # mend what can be mended

@@ -51,7 +51,7 @@ class FrameVectors:
 # %% ../../nbs/search/31_embedding.ipynb #1f015273
 def _fill(items: Iterable, waiting: queue.Queue, left: threading.Event):
     "Put (item, None) for every item into the queue, then (None, what ended it), until the reader has left."
-    def put(*pair):
+    def put(*pair: object):
         while not left.is_set():
             try: return waiting.put(pair, timeout=0.05)
             except queue.Full: pass
@@ -381,7 +381,7 @@ def embed_stages(path: str | Path, # a video file
                  interest: Callable = None, # `FrameVectors` of keyframes -> float (n,): where to look first
                  progress: Callable = None, # called with (frames done, seconds done, seconds in all)
                  stop: threading.Event = None, # once set, it ends within a second with a VfrError of kind `cancelled`
-                 **settings) -> Iterator[FrameVectors]: # fields of `EmbedConfig`
+                 **settings: object) -> Iterator[FrameVectors]: # fields of `EmbedConfig`
     "Yield `FrameVectors` that grow from a first look to the whole video; one that was seen before comes whole at once."
     check_step(every)
     config, info, encoder = EmbedConfig(**settings), probe(path), load_for_inference(encoder)
@@ -404,7 +404,7 @@ def embed_frames(path: str | Path, # a video file
                  encoder: str | Encoder = "embedded", # a name for `load_for_inference`, or an encoder
                  every: float = 1.0, # seconds between samples
                  progress: Callable = None, stop: threading.Event = None, # see `embed_stages`
-                 **settings) -> FrameVectors: # fields of `EmbedConfig`
+                 **settings: object) -> FrameVectors: # fields of `EmbedConfig`
     "Sample, decode and encode a video: its `FrameVectors`."
     *_, whole = embed_stages(path, encoder, every, None, progress, stop, **settings)
     return whole

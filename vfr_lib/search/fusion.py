@@ -29,7 +29,7 @@ class RRF:
         last = lambda hit: several and hit.doubtful(level) and len(hit.evidence) == 1
         return [hit for _, hit in sorted(entries, key=lambda e: (last(e[1]), -e[0]))]
 
-    def _put(self, entries, before, hit, worth, level):
+    def _put(self, entries: list, before: list, hit: Hit, worth: float, level: float):
         "Add a hit to the answer that it belongs to, or as a new one."
         other = lambda h: not set(hit.evidence) & set(h.evidence) and not h.doubtful(level) and h.touches(hit, self.gap)
         same = next((e for e in before if other(e[1])), None)

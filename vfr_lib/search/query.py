@@ -28,7 +28,6 @@ class _Picture:
     digest: str
     image: np.ndarray = field(repr=False, compare=False)   # RGB uint8 (height, width, 3)
 
-# %% ../../nbs/search/34_query.ipynb #ff6a458f
 @dataclass(frozen=True)
 class Taught:
     "What a query has learned from marks."
@@ -356,9 +355,10 @@ def _leaf_curve(query: Query, frames: FrameVectors, digest: str, # of the frames
     "The curve of a part over the frames of a video."
     wanted = _vector(query, encoder)
     def make():
-        offsets = null_scores = reference = None
-        if reference_set is not None and len(_reference_for(query, reference_set).sentences):   # 0: pictures, of which none are known
-            reference = _reference_for(query, reference_set)
+        offsets = null_scores = None
+        reference = None if reference_set is None else _reference_for(query, reference_set)
+        if reference is not None and not len(reference.sentences): reference = None   # a picture, and none are known
+        if reference is not None:
             offsets, null_scores = _remember(_known, (digest, reference.digest),
                                              lambda: reference.of_frames(frames.vectors, frames.blank), 128)
             null_scores = reference.comparable(null_scores)
@@ -400,7 +400,7 @@ def learn(own: np.ndarray, # float (dim,): the query's vector
     from scipy.special import expit
     x, own, sign = np.asarray(vectors, float), np.asarray(own, float), np.where(positive, 1.0, -1.0)
     limit = np.average(x @ own - offsets, weights=weight)   # before it learns, the marked ones lie around the limit
-    def loss(at):
+    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:   # a vector and a limit
         moved, shifted = at[:-1] - own, at[-1] - limit
         margin = sign * SHARP * (x @ at[:-1] - offsets - at[-1])
         slope = -weight * sign * SHARP * expit(-margin)

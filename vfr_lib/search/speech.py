@@ -8,11 +8,12 @@ __all__ = ['PAUSE', 'line_dicts', 'lines_within', 'stems', 'matching_rows', 'Spe
 # %% ../../nbs/search/37_speech.ipynb #52222272
 import functools, math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..core import hms, warn
 from ..media.transcript import Line
-from .evidence import Evidence, Hit, register
-from .words import asked, index_words, nearness
+from .evidence import Corpus, Evidence, Hit, register
+from .words import Asked, asked, index_words, nearness
 
 # %% ../../nbs/search/37_speech.ipynb #b4b6f7be
 PAUSE = 5.0   # seconds of silence after which a line begins another sentence
@@ -26,7 +27,7 @@ def _sentence(lines: list[Line], i: int) -> list[Line]:
 def line_dicts(lines: list[Line] # in order of time
               ) -> list[dict]:
     "Rows of what is said: `words` and `ends` are of a line, and of the 2 and 3 it begins."
-    def row(i, line):
+    def row(i: int, line: Line) -> dict:
         parts = _sentence(lines, i)
         first = [parts[:n + 1] for n in range(len(parts))]
         texts = ["\n".join(l.text for l in some) for some in first]
@@ -42,8 +43,8 @@ def lines_within(lines: list[Line], caption_source: str | None, # as `lines_of` 
     "The lines (and where they come from) that belong to a video that ends there."
     kept = [replace(l, end=min(l.end, end)) for l in lines if l.start < end]
     if len(kept) < len(lines):
-        warn(f"{len(lines) - len(kept):,} of {len(lines):,} lines of what is said in {path} begin after its end at {hms(end)} "
-             "and are left out: are they those of another video?")
+        warn(f"{len(lines) - len(kept):,} of {len(lines):,} lines of what is said in {path} begin after its end "
+             f"at {hms(end)} and are left out: are they those of another video?")
     return kept, caption_source if kept else None
 
 # %% ../../nbs/search/37_speech.ipynb #9913d9bf
@@ -63,7 +64,9 @@ def matching_rows(rows: list[dict], # with `words`, a list of texts
     "What `Corpus.matches` gives, for rows in memory."
     if not rows: return []
     wanted = set(stems(words))
-    def fits(text): there = wanted & set(stems(text.split())); return bool(there) if any_of else there == wanted
+    def fits(text: str) -> bool:
+        there = wanted & set(stems(text.split()))
+        return bool(there) if any_of else there == wanted
     return [dict(r, index=i) for r in rows for i, text in enumerate(r["words"]) if fits(text)][:limit]
 
 # %% ../../nbs/search/37_speech.ipynb #8576da30
@@ -83,7 +86,7 @@ def _is_whole(r: dict) -> bool:
     n, times = r["index"], [r["start"], *(r["ends"] or ())]
     return bool(r["around"]) and n < len(times) - 1 and None not in times and 0 <= times[0] <= times[n + 1] < math.inf
 
-def _heard(query: str, what, rows: list[dict], near: bool) -> list[_Heard]:
+def _heard(query: str, what: Asked, rows: list[dict], near: bool) -> list[_Heard]:
     "The rows that hold what was asked for; `near`: or something like it."
     out = []
     for r in filter(_is_whole, rows):
@@ -107,13 +110,13 @@ class SpeechEvidence(Evidence):
         return pa.schema([("start", seconds), ("end", seconds), ("text", text), ("around", text),
                           ("ends", pa.list_(seconds)), ("words", pa.list_(text))])
 
-    def extract(self, source, settings=None) -> list[dict]:
+    def extract(self, source: "Source", settings: Any = None) -> list[dict]:
         "The lines of captions beside the video, in it, or of its page."
         lines, frames = source.lines, getattr(settings, "frames", None)
         if frames is not None: lines, _ = lines_within(lines, None, source.name, frames.end)
         return line_dicts(lines)
 
-    def rank(self, query, corpus, top: int) -> list[Hit]:
+    def rank(self, query: "str | Query", corpus: Corpus, top: int) -> list[Hit]:
         "The lines that hold all words of a sentence, best first: as few lines as hold them, none of them twice."
         what = asked(query) if isinstance(query, str) else None
         if what is None or not what.terms: return []

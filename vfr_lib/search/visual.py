@@ -10,12 +10,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from .calibration import BLANK, p_value, reference_set_of
+from .calibration import BLANK, ReferenceSet, measure_frames, p_value, reference_set_of
 from .embedding import FrameVectors, embed_frames
-from .evidence import Evidence, Hit, register
+from .evidence import Corpus, Evidence, Hit, register
 from .moments import Curve, calibrated_curve, edges, shot_cuts, spans_of
 from .query import picture_reference_set, without_blank
 
@@ -63,15 +64,12 @@ class FrameMatrix:
 # %% ../../nbs/search/36_visual.ipynb #16bc1bfe
 def matrix_of(frames: FrameVectors,
               video: dict,         # key, title, link, path
-              reference_set=None   # a `ReferenceSet`, or None
+              reference_set: ReferenceSet | None = None # the encoder's
              ) -> FrameMatrix:
     "One video that was just read as a `FrameMatrix`."
-    offsets, nulls = np.where(frames.blank, np.float32(BLANK), np.float32(0)), None
-    if reference_set is not None:
-        offsets, nulls = reference_set.of_frames(frames.vectors, frames.blank)
-        nulls = nulls[None]
-    starts = np.array([0, len(frames)])
-    video = video | dict(duration=frames.end)
+    offsets, null_scores = measure_frames(frames.vectors, frames.blank, reference_set)
+    nulls = None if null_scores is None else null_scores[None]
+    video, starts = video | dict(duration=frames.end), np.array([0, len(frames)])
     return FrameMatrix([video], starts, frames.vectors, offsets, frames.times, frames.ends, nulls)
 
 # %% ../../nbs/search/36_visual.ipynb #8ae90738
@@ -112,8 +110,7 @@ def _hits(view: FrameView, i: int, top: int) -> list[Hit]:
     frames, curve = view.part(i)
     out = []
     for first, last, best in spans_of(frames, curve, top, view.level):
-        end = float(frames.ends[last])
-        if curve.until is not None: end = max(end, float(curve.until[best]))
+        end = curve.end_of(best, float(frames.ends[last]))
         p = None if curve.p is None else float(curve.p[best])
         start, score = float(frames.times[first]), float(curve.calibrated_scores[best])
         out.append(Hit(view.matrix.videos[i]["key"], start, end, score, p,
@@ -141,15 +138,15 @@ def _refined(view: FrameView, hit: Hit,
     if hit.span is None: return hit
     frames, curve = view.part(view.index[hit.video])
     start, end = edges(path, frames, *hit.span, shot_cuts(frames.vectors))
-    if curve.until is not None: end = max(end, float(curve.until[np.searchsorted(frames.times, hit.time - 1e-6)]))
-    return replace(hit, start=start, end=end)
+    best = int(np.searchsorted(frames.times, hit.time - 1e-6))
+    return replace(hit, start=start, end=curve.end_of(best, end))
 
 FrameView.at, FrameView.refined = _at, _refined
 
 # %% ../../nbs/search/36_visual.ipynb #96b55e91
-def view_of(query,               # a sentence or a `Query`
+def view_of(query: "str | Query",
             matrix: FrameMatrix,
-            encoder,             # as `load_for_inference` gives it
+            encoder: "Encoder",  # as `load_for_inference` gives it
             chosen: list[int] | None = None, # indices of the videos that are searched; None takes all
             level: float = 0.05, # the highest p-value that counts as found
             nulls: np.ndarray | None = None # float32 (videos, k); None takes those of the matrix
@@ -169,7 +166,8 @@ def view_of(query,               # a sentence or a `Query`
 # %% ../../nbs/search/36_visual.ipynb #e85de628
 class _Measure:
     "Curves of the parts of a query over a `FrameMatrix`."
-    def __init__(self, matrix, encoder, chosen, null_scores):
+    def __init__(self, matrix: FrameMatrix, encoder: "Encoder",
+                 chosen: list[int], null_scores: np.ndarray | None): # see `FrameView`
         self.matrix, self.encoder, self.null_scores = matrix, encoder, null_scores
         self.reference_set = reference_set_of(encoder)
         self.part = matrix.slice(chosen[0]) if len(chosen) == 1 else slice(None)   # one video is read alone
@@ -186,7 +184,7 @@ class _Measure:
         vector = self.encoder.encode_texts([text])[0]
         return calibrated_curve(self.scores(vector), vector, self.matrix.offsets, self.reference_set)
 
-    def leaf(self, part) -> Curve:
+    def leaf(self, part: "Query") -> Curve:
         "The curve of one of a query's `leaves`."
         vector, scores = part.vector(self.encoder), None
         scores = self.scores(vector)
@@ -200,11 +198,11 @@ class VisualEvidence(Evidence):
     "What the frames show: cosines of an encoder, calibrated."
     name, table = "seen", "frames"
 
-    def extract(self, source, settings) -> FrameVectors:
+    def extract(self, source: "Source", settings: Any) -> FrameVectors:
         "The sampled frames of a video as vectors."
         return embed_frames(source.path, settings.encoder, settings.every, stop=settings.stop)
 
-    def rank(self, query, corpus, top: int) -> list[Hit]:
+    def rank(self, query: "str | Query", corpus: Corpus, top: int) -> list[Hit]:
         "The best spans of frames."
         return corpus.view(query).best(top)
 

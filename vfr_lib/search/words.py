@@ -37,7 +37,6 @@ class _Letters(dict):
         self[code] = chr(code) if unicodedata.category(chr(code))[0] in "LMN" else " "
         return self[code]
 
-# %% ../../nbs/search/30_words.ipynb #52ffe045
 _letters = _Letters()
 
 def pieces(text: str) -> list[str]:
@@ -57,7 +56,6 @@ def joined(text: str) -> list[str]:
         else: out.append(p)
     return out
 
-# %% ../../nbs/search/30_words.ipynb #a4cde40f
 def index_words(text: str) -> list[str]:
     "The words under which a text is found."
     out = []

@@ -25,8 +25,8 @@ class ProcessGroup:
 
     def __enter__(self) -> "ProcessGroup": return self
 
-    def __exit__(self, kind: type | None, *rest):
-        "End the group where all of its processes come by; its threads would abort an interpreter that ends before them."
+    def __exit__(self, kind: type | None, *rest: object):
+        "End the group where all of its processes come by; its threads abort an interpreter that ends before them."
         if self.count > 1 and (kind is None or issubclass(kind, VfrError)) and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 

@@ -8,6 +8,7 @@ __all__ = ['photo_clip', 'seconds_off', 'localisation_scores', 'overlap', 'span_
 
 # %% ../../nbs/train/79_localisation.ipynb #50e9f662
 import json, tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from ..encoders.inference import load_for_inference
 from ..media.synthetic import make_clip
 from ..search.calibration import ReferenceSet, reference_set_of
 from ..search.embedding import FrameVectors, embed_frames
-from ..search.moments import Curve, curve_of, find_moments, moments_of, shot_cuts
+from ..search.moments import Curve, curves_of, find_moments, moments_of, shot_cuts
 from ..search.query import teaching_scores
 from .datasets import CaptionedImages
 from .evaluation import measured
@@ -179,7 +180,7 @@ def _ask(items: list, # `CaptionedImage`s, its scenes
         clip = Path(folder) / "clip.mp4"
         truth = photo_clip(clip, items, seconds)
         frames = embed_frames(clip, encoder, every, cache=False)
-        curves = [curve_of(frames, w, reference_set) for w in wanted]
+        curves = curves_of(frames, wanted, reference_set)
         if frames.blank.all():
             raise VfrError("these pictures show nothing, each is of a single colour: measure on photographs")
         spans = _first_spans(clip, frames, curves[:n])
@@ -271,9 +272,9 @@ def _all_taught(asked: list[_Asked]) -> dict:
 __getattr__ = renamed(dict(locate="evaluate_localisation"), globals())   # what it was called before
 
 # %% ../../nbs/train/79_localisation.ipynb #894f7d64
-def footage_labels(folder: str | Path # videos, and labels.json: a list of dicts with video, query and maybe spans, maybe_also
+def footage_labels(folder: str | Path # videos, and labels.json: a list of {video, query, spans, maybe_also}
                   ) -> list[dict]:
-    "The labels of a folder of real videos; VfrError where they cannot be read."
+    "The labels of a folder of real videos, the last two may be missing; VfrError where they cannot be read."
     try:
         labels = json.loads((Path(folder) / "labels.json").read_text("utf-8"))
         return [dict(spans=[], maybe_also=[]) | dict(l, video=str(l["video"]), query=str(l["query"])) for l in labels]
@@ -281,14 +282,14 @@ def footage_labels(folder: str | Path # videos, and labels.json: a list of dicts
         raise VfrError(f"{folder} holds no labels.json that can be read ({type(e).__name__}: {e}): "
                        "a list of objects with video, query, spans (seconds) and maybe_also") from None
 
-def _asked_of_all(folder, labels, encoder, every):
-    "(p-value, cosine, kind, number of the label, whether the best time is in one of its spans) of every sentence in every video."
+def _asked_of_all(folder: str | Path, labels: list[dict], encoder: "Encoder", every: float) -> Iterator[tuple]:
+    """Every sentence in every video: (p-value, cosine, kind, number of the label, whether the best time is in one of
+    its spans)."""
     reference_set, wanted = reference_set_of(encoder), encoder.encode_texts([l["query"] for l in labels])
     if reference_set is None: raise VfrError(f"{encoder.name} has no reference set, so nothing says what is absent")
     for video in sorted({l["video"] for l in labels}):
         frames = embed_frames(Path(folder) / video, encoder, every)
-        for i, (label, vector) in enumerate(zip(labels, wanted)):
-            curve = curve_of(frames, vector, reference_set)
+        for i, (label, curve) in enumerate(zip(labels, curves_of(frames, wanted, reference_set))):
             best = int(np.argmax(curve.calibrated_scores))
             kind = "present" if label["video"] == video else "unsure" if video in label["maybe_also"] else "absent"
             hit = any(start <= frames.times[best] < end for start, end in label["spans"])
@@ -297,7 +298,7 @@ def _asked_of_all(folder, labels, encoder, every):
 def footage_presence(folder: str | Path, # see `footage_labels`
                      encoder: "str | Encoder" = "embedded",
                      every: float = 1.0) -> list[dict]: # seconds between the frames that are looked at
-    "`presence_scores` on real videos: every sentence is asked of every video; the interval is a bootstrap over sentences."
+    "`presence_scores` on real videos, every sentence asked of every one; the interval is a bootstrap over sentences."
     asked = _asked_of_all(folder, footage_labels(folder), load_for_inference(encoder), every)
     return presence_scores(*map(np.array, list(zip(*asked))[:4]))
 
@@ -314,9 +315,11 @@ def evaluate_footage(folder: str | Path, # see `footage_labels`
     located = hit[(kind == "present") & np.array([bool(labels[i]["spans"]) for i in label])]
     drawn = np.random.default_rng(0).choice(located, (1000, len(located))).mean(1) if len(located) else np.zeros(0)
     percent = lambda x: round(100 * float(x), 2)
-    protocol = (f"{len(labels)} sentences, each asked of all {len({l['video'] for l in labels})} videos, one frame per {every:g} s "
-                f"looked at; absent: of another video and not marked as perhaps there; encoder as `find` serves it: {getattr(encoder, 'engine', encoder.name)}")
-    return dict(dataset="footage", videos=len({l["video"] for l in labels}), queries=len(labels),
+    videos = len({l["video"] for l in labels})
+    protocol = (f"{len(labels)} sentences, each asked of all {videos} videos, one frame per {every:g} s looked at; "
+                "absent: of another video and not marked as perhaps there; "
+                f"encoder as `find` serves it: {getattr(encoder, 'engine', encoder.name)}")
+    return dict(dataset="footage", videos=videos, queries=len(labels),
                 absent_pairs=int((kind == "absent").sum()), encoder=encoder.name, protocol=protocol,
                 hit=percent(located.mean()) if len(located) else None,
                 hit_interval=[percent(v) for v in np.quantile(drawn, (0.025, 0.975))] if len(located) else None,

@@ -46,25 +46,28 @@ class Job:
     async def _watch(self):
         while not self._step(): await asyncio.sleep(self._interval)
 
-    def _step(self):
-        "Bring the caller up to date; True once it is over."
-        with self._lock:   # `wait` and the event loop may both be watching
-            if self._outcome is not None: self._finish()
-            elif not self.over: self._show()
-            return self.over
+# %% ../../nbs/ui/60_jobs.ipynb #jobstep0
+def _step(job: Job) -> bool:
+    "Bring the caller up to date; True once it is over."
+    with job._lock:   # `wait` and the event loop may both be watching
+        if job._outcome is not None: job._finish()
+        elif not job.over: job._show()
+        return job.over
 
-    def _finish(self):
-        with self._lock:
-            if self.over: return
-            if self._outcome is None: self.error = VfrError("stopped", "cancelled")
-            else: self.value, self.error = self._outcome
-            self.over = True
-            self._show()
+def _finish(job: Job):
+    with job._lock:
+        if job.over: return
+        if job._outcome is None: job.error = VfrError("stopped", "cancelled")
+        else: job.value, job.error = job._outcome
+        job.over = True
+        job._show()
 
-    def _show(self):
-        "Call `refresh`; where that fails, the job has failed and `refresh` hears of it."
-        try: self._refresh(self)
-        except Exception as e:
-            told, self.error, self.over = self.error, self.error or e, True
-            self.stop.set()
-            if told is None: self._refresh(self)
+def _show(job: Job):
+    "Call `refresh`; where that fails, the job has failed and `refresh` hears of it."
+    try: job._refresh(job)
+    except Exception as e:
+        told, job.error, job.over = job.error, job.error or e, True
+        job.stop.set()
+        if told is None: job._refresh(job)
+
+Job._step, Job._finish, Job._show = _step, _finish, _show
