@@ -42,7 +42,7 @@ def likeness(word: str, # as `pieces` gives it
     best = max((DamerauLevenshtein.normalized_similarity(word, w, score_cutoff=0.75) for w in there), default=0.0)
     return float(best)
 
-def _fuzzy(what, rows: list[dict]) -> list[tuple[float, dict]]:
+def _fuzzy(what: "Asked", rows: list[dict]) -> list[tuple[float, dict]]:
     "(likeness, row) of the rows that have something like every word."
     out = []
     for r in rows:
@@ -64,7 +64,7 @@ class WrittenEvidence(Evidence):
         text, seconds = pa.string(), pa.float64()
         return pa.schema([("start", seconds), ("end", seconds), ("text", text), ("words", pa.list_(text))])
 
-    def extract(self, source, settings) -> list[dict]:
+    def extract(self, source: "Source", settings: Any) -> list[dict]:
         "The lines and screens of a video; without a reader a warning, and none."
         tell = getattr(settings, "tell", None)
         progress = tell and (lambda done, end: tell("text", done, end))
@@ -75,12 +75,12 @@ class WrittenEvidence(Evidence):
             return []
         return written_dicts(found)
 
-    def kept(self, source, settings) -> list[dict] | None:
+    def kept(self, source: "Source", settings: Any) -> list[dict] | None:
         "The rows of a video that was read before, or None."
         found = known_text(source.path, settings.every, self.reader, settings.stop)
         return None if found is None else written_dicts(found)
 
-    def rank(self, query, corpus, top: int) -> list[Hit]:
+    def rank(self, query: "str | Query", corpus: "Corpus", top: int) -> list[Hit]:
         "Where all words of a sentence are written, best first; where there is none, words like them."
         what = asked(query) if isinstance(query, str) else None
         if what is None or not what.terms: return []
