@@ -26,7 +26,7 @@ class _Bar:
         if stage != self.stage:
             self.close(); self.stage = stage
             unit = dict(unit="B", unit_scale=True)
-            if stage == "frames":
+            if stage in ("frames", "text"):
                 unit = dict(bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of video "
                             "[{elapsed}<{remaining}]")
             self.bar = tqdm(desc=_plain(stage), total=total, file=sys.stderr, leave=False, **unit)
@@ -89,15 +89,17 @@ def _evidence(command: Callable):
     "The options that say what speaks for a moment, the same for one video and for a library."
     return _with(command,
         click.option("--no-speech", is_flag=True, help="Do not search what is said."),
+        click.option("--read", is_flag=True,
+                     help="Read what is written on the screen, too; what was read once is searched anyway."),
         click.option("--evidence", multiple=True, metavar="NAME",
-                     help="Search only this: seen, said; may be repeated.  [default: all]"))
+                     help="Search only this: seen, said, written; may be repeated.  [default: all]"))
 
 def _config(options: dict, **more: bool):
     "The `SearchConfig` that the options describe."
     from vfr_lib.search.find import config_of
     every = options.get("every")
     return config_of(None, top=options["top"], level=options["level"], encoder=options.get("encoder"),
-                     evidence=options["evidence"] or None, speech=not options["no_speech"],
+                     evidence=options["evidence"] or None, speech=not options["no_speech"], read=options.get("read") or None,
                      every=None if every is None else _seconds(every), pictures=options["html"] is not None, **more)
 
 # %% ../nbs/90_cli.ipynb #1ee43160

@@ -6,8 +6,7 @@
 __all__ = ['written_dicts', 'likeness', 'WrittenEvidence']
 
 # %% ../../nbs/search/37_written.ipynb #wri00003
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 from ..core import VfrError, warn
 from .evidence import Evidence, Hit, register
@@ -93,7 +92,7 @@ class WrittenEvidence(Evidence):
             if len(chosen) >= max(top, 50): break
         return chosen
 
-register(WrittenEvidence())
+register(WrittenEvidence());
 
 # %% ../../nbs/search/37_written.ipynb #wri00013
 def _hit(query: str, worth: float, row: dict) -> Hit:
