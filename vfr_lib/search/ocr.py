@@ -49,13 +49,13 @@ def _is_text(text: str) -> bool:
 
 class TextReader:
     "Reads pictures with RapidOCR; loaded when it is first used."
-    name = "rapidocr 3, PP-OCRv6 small, gate 512"   # readings are kept under it
+    name = "rapidocr 3, PP-OCRv6 small, gate 448"   # readings are kept under it
 
     @cached_property
     def _reader(self): return _rapidocr()
     @cached_property
     def _gate(self):
-        return _rapidocr(**{"Det.limit_type": "max", "Det.limit_side_len": 512, "Det.thresh": 0.2, "Det.box_thresh": 0.3})
+        return _rapidocr(**{"Det.limit_type": "max", "Det.limit_side_len": 448, "Det.thresh": 0.2, "Det.box_thresh": 0.3})
 
     def candidates(self, image: np.ndarray # RGB uint8 (height, width, 3)
                   ) -> list[tuple[int, int, int, int]]:
