@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cache import cache_folder, file_digest, remove_inside
-from ..core import VfrError, warn, write_whole
+from ..core import VfrError, opencv, warn, write_whole
 from ..media.frames import Frame, iter_frames, probe
 from .embedding import unchanged
 from .words import fold, pieces
@@ -60,8 +60,11 @@ class TextReader:
     def candidates(self, image: np.ndarray # RGB uint8 (height, width, 3)
                   ) -> list[tuple[int, int, int, int]]:
         "Where there may be text, as (left, top, right, bottom) in pixels: cheap, and rather too much than too little."
-        found = self._gate(image[..., ::-1], use_det=True, use_cls=False, use_rec=False)
-        boxes = [] if found.boxes is None else np.asarray(found.boxes)
+        scale = min(1, 448 / max(image.shape[:2]))
+        size = [max(1, round(n * scale)) for n in image.shape[1::-1]]
+        small = opencv().resize(image, size, interpolation=opencv().INTER_AREA)
+        found = self._gate(np.ascontiguousarray(small[..., ::-1]), use_det=True, use_cls=False, use_rec=False)
+        boxes = [] if found.boxes is None else np.asarray(found.boxes) / scale
         return [(*b.min(0).astype(int).clip(0), *b.max(0).astype(int).clip(0)) for b in boxes]
 
     def glance(self, image: np.ndarray) -> bool: # RGB uint8 (height, width, 3)
