@@ -131,7 +131,9 @@ def _goes_on(line: TextLine, other: TextLine) -> bool:
     "Whether two lines of looks that follow one another are one."
     from rapidfuzz.fuzz import ratio
     near = abs(line.box[0] - other.box[0]) < 0.15 and abs(line.box[1] - other.box[1]) < 0.3
-    return near and ratio(fold(line.text), fold(other.text)) >= 80
+    a, b = fold(line.text), fold(other.text)
+    digits = lambda text: [x for x in text if x.isdigit()]
+    return near and digits(a) == digits(b) and ratio(a, b) >= 80   # 2:1 and 2:2 are two lines
 
 # %% ../../nbs/search/37_ocr.ipynb #ocr00018
 def spans_written(looks: list[Look], # in order of time
