@@ -1,9 +1,22 @@
 "Type a sentence, see the moment. Names are fetched when they are first used, so that `import vfr_lib` stays light."
 import sys
+from importlib import import_module
 
 __version__ = "0.1.0"
 
-_rooms = {
+def names_when_used(package: str, # its name
+                    rooms: dict[str, str] # {module of the package: the names that it gives, with spaces between}
+                   ) -> tuple:
+    "`__getattr__`, `__dir__` and `__all__` of a package whose names are fetched when they are first used."
+    where, module = {name: room for room, names in rooms.items() for name in names.split()}, sys.modules[package]
+    def get(name: str) -> object:
+        if name not in where: raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{package}.{where[name]}"), name)
+        setattr(module, name, value)
+        return value
+    return get, lambda: sorted([*vars(module), *where]), list(where)
+
+_get, __dir__, __all__ = names_when_used(__name__, {
     "core": "Frame Moment Moments VfrError VfrWarning",
     "media.synthetic": "make_clip sample_clip",
     "media.frames": "iter_frames frame_at probe",
@@ -27,24 +40,16 @@ _rooms = {
     "ui.monitor": "Monitor",
     "ui.player": "Player",
     "ui.demo": "demo",
-}
-_where = {name: room for room, names in _rooms.items() for name in names.split()}
-__all__ = sorted(_where)
+})
+__all__ = sorted(__all__)
 
 _renamed = {"serve": "load_for_inference"}   # what was called otherwise before
 
-def __getattr__(name: str):
-    from importlib import import_module
-    if name in _renamed:
-        import warnings
-        warnings.warn(f"vfr_lib.{name} is called {_renamed[name]} now", DeprecationWarning, stacklevel=2)
-        name = _renamed[name]
-    if name not in _where: raise AttributeError(f"module 'vfr_lib' has no attribute {name!r}")
-    value = getattr(import_module(f"vfr_lib.{_where[name]}"), name)
-    globals()[name] = value
-    return value
-
-def __dir__(): return sorted([*globals(), *_where])
+def __getattr__(name: str) -> object:
+    if name not in _renamed: return _get(name)
+    import warnings
+    warnings.warn(f"vfr_lib.{name} is called {_renamed[name]} now", DeprecationWarning, stacklevel=2)
+    return _get(_renamed[name])
 
 # Modules as they were called when all lay in one folder: `vfr_lib.frames` is `vfr_lib.media.frames`,
 # and nothing is loaded before it is asked for.
@@ -67,7 +72,6 @@ class _Before:
 
     @staticmethod
     def create_module(spec: "ModuleSpec"):
-        from importlib import import_module
         module = import_module(f"{__name__}.{_before[spec.name.rpartition('.')[2]]}")
         spec.loader_state = module.__spec__
         return module

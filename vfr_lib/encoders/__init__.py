@@ -1,6 +1,8 @@
 "Pictures and sentences become vectors of one space. A module had this name before there were folders: its names go on."
 
-_rooms = {
+from vfr_lib import names_when_used
+
+__getattr__, __dir__, __all__ = names_when_used(__name__, {
     "base": "EMBEDDED LONGEST Encoder encode_pairs encoder_name known_identity open_image to_rgb to_squares "
             "toy_tokenizer unit weights_digest",
     "checks": "FORMAT SHARED EncoderConfig card_of check_hub_folder check_model_type check_settings check_tokenizer "
@@ -10,10 +12,4 @@ _rooms = {
     "hub": "HubEncoder distilbert_from_bert image_backbone save_toy_clip text_backbone",
     "load": "build_encoder load_encoder read_encoder save_encoder",
     "inference": "InferenceEncoder load_for_inference",
-}
-_where = {name: room for room, names in _rooms.items() for name in names.split()}
-
-def __getattr__(name: str):
-    if name not in _where: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-    return getattr(import_module(f"{__name__}.{_where[name]}"), name)
+})

@@ -6,7 +6,6 @@
 __all__ = ['Fault', 'Checked', 'check_library']
 
 # %% ../../nbs/library/47_check.ipynb #fbfee029
-import shlex
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core import VfrError
-from .store import STORE_FAILURES, is_jpeg
-from .writer import LibraryWriter
+from .store import STORE_FAILURES, is_jpeg, no_library
 from ..search.calibration import reference_set_of
 
 # %% ../../nbs/library/47_check.ipynb #da4cf79b
@@ -36,15 +34,17 @@ class Checked:
     repaired: bool = False
 
     @property
-    def mendable(self):
+    def mendable(self) -> bool:
         "Whether `repair` can bring all in order."
         return all(f.cure for f in self.faults)
 
     def __str__(self):
         if not self.faults: return f"{self.path} is whole: {self.videos} video{'s' * (self.videos != 1)}"
-        done = "it was mended" if self.repaired else "vfr check --repair mends it" if self.mendable else "it cannot be mended: put back a copy of it, or delete it and make it anew with vfr add"
-        rows = [(f.where[:60], f.what, f.cure or "-") for f in self.faults]
-        return "\n".join([f"{self.path} has {len(rows)} fault{'s' * (len(rows) != 1)}; {done}", *("  " + "  ".join(r) for r in rows)])
+        if self.repaired: done = "it was mended"
+        elif self.mendable: done = "vfr check --repair mends it"
+        else: done = "it cannot be mended: put back a copy of it, or delete it and make it anew with vfr add"
+        rows = ["  ".join(["", f.where[:60], f.what, f.cure or "-"]) for f in self.faults]
+        return "\n".join([f"{self.path} has {len(rows)} fault{'s' * (len(rows) != 1)}; {done}", *rows])
 
 @dataclass
 class _Lying:
@@ -55,75 +55,96 @@ class _Lying:
     blurred: list = field(default_factory=list)   # ids of rows whose thumbnails are no pictures
 
 # %% ../../nbs/library/47_check.ipynb #fd97e30b
-def _batches(table, names):
-    "Rows of a table with their ids, some at a time."
+def _batches(table: "lancedb.table.Table", names: list[str]) -> "Iterator[pyarrow.RecordBatch]":
+    "Columns of a table with the ids of rows, some rows at a time."
     for batch in table.search().with_row_id(True).select(names).limit(None).to_batches(512):
         if len(batch): yield batch
 
-def _look_at_frames(table, found): # a dict: key -> `_Lying`
+def _numbers(batch: "pyarrow.RecordBatch", *names: str) -> list[np.ndarray]:
+    return [batch[n].to_numpy(zero_copy_only=False).astype(float) for n in names]
+
+def _are_spans(starts: np.ndarray, ends: np.ndarray) -> np.ndarray: # seconds
+    return np.isfinite(starts) & np.isfinite(ends) & (starts >= 0) & (ends >= starts)
+
+def _are_vectors(column: "pyarrow.Array") -> np.ndarray: # lists of numbers
+    "Which of them are finite and not zero; where some are missing, which are there."
+    if column.null_count: return column.is_valid().to_numpy(zero_copy_only=False)
+    vectors = np.stack(column.to_numpy(zero_copy_only=False)).astype(np.float32)
+    return np.isfinite(vectors).all(1) & vectors.any(1)
+
+# %% ../../nbs/library/47_check.ipynb #73af994b
+def _look_at_frames(table: "lancedb.table.Table", found: dict[str, _Lying]) -> None: # by key
     for batch in _batches(table, ["video", "time", "end", "usual", "vector", "thumb"]):
-        times, ends, offsets = (batch[n].to_numpy(zero_copy_only=False).astype(float) for n in ("time", "end", "usual"))
-        vectors = np.stack([np.full(1, np.nan) if v is None else v for v in batch["vector"].to_numpy(zero_copy_only=False)]).astype(np.float32) if not batch["vector"].null_count else None
-        timed = np.isfinite(times) & np.isfinite(ends) & (times >= 0) & (ends >= times)
-        solid = np.isfinite(offsets) & (np.isfinite(vectors).all(1) & vectors.any(1) if vectors is not None else batch["vector"].is_valid().to_numpy(zero_copy_only=False))
-        for key, row, t, s, thumb in zip(batch["video"].to_pylist(), batch["_rowid"].to_pylist(), timed, solid, batch["thumb"].to_pylist()):
+        times, ends, offsets = _numbers(batch, "time", "end", "usual")
+        timed, solid = _are_spans(times, ends), np.isfinite(offsets) & _are_vectors(batch["vector"])
+        keys, ids, thumbs = (batch[n].to_pylist() for n in ("video", "_rowid", "thumb"))
+        for key, row, t, s, thumb in zip(keys, ids, timed, solid, thumbs):
             lying = found[key]
             lying.frames += 1
             if not t: lying.wrong.add("times that are none")
             if not s: lying.wrong.add("vectors that are none")
             if thumb and not is_jpeg(thumb): lying.blurred.append(row)
 
-def _look_at_lines(table, found):
+def _look_at_lines(table: "lancedb.table.Table", found: dict[str, _Lying]) -> None: # by key
     for batch in _batches(table, ["video", "start", "end", "text", "around"]):
-        starts, ends = (batch[n].to_numpy(zero_copy_only=False).astype(float) for n in ("start", "end"))
-        sound = np.isfinite(starts) & np.isfinite(ends) & (starts >= 0) & (ends >= starts)
-        for key, s, text, around in zip(batch["video"].to_pylist(), sound, batch["text"].to_pylist(), batch["around"].to_pylist()):
+        sound = _are_spans(*_numbers(batch, "start", "end"))
+        keys, texts, arounds = (batch[n].to_pylist() for n in ("video", "text", "around"))
+        for key, s, text, around in zip(keys, sound, texts, arounds):
             found[key].lines += 1
             if not s or text is None or around is None: found[key].wrong.add("lines of speech that are none")
 
-def _wrong_with(row, lying, length): # of the videos table; what lies under its key; length of its `null`, or None where that is not known
-    "What makes a video a half one, a list of words."
+def _wrong_with(row: dict,    # of the videos table
+                lying: _Lying, # under its key
+                length: int | None # of its `null`, where that is known
+               ) -> list[str]:
+    "What makes a video a half one, in words."
     out = [f"no {n}" for n in ("id", "path", "duration", "frames", "lines") if row[n] is None]
     if not out and not 0 <= row["duration"] < 1 << 40: out.append(f"a duration of {row['duration']:g} s")
     for name in ("frames", "lines"):
-        if row[name] is not None and row[name] != getattr(lying, name): out.append(f"{getattr(lying, name)} {name} where {row[name]} should be")
-    null_scores = row["null"] or []
-    if not (np.array(null_scores, float) < np.inf).all() or length not in (None, len(null_scores)): out.append("a measure of chance that is none")
+        there, wanted = getattr(lying, name), row[name]
+        if wanted not in (None, there): out.append(f"{there} {name} where {wanted} should be")
+    null_scores = np.array(row["null"] or [], float)
+    if not (null_scores < np.inf).all() or length not in (None, len(null_scores)):
+        out.append("a measure of chance that is none")
     return out + sorted(lying.wrong)
 
 # %% ../../nbs/library/47_check.ipynb #cad4b664
-def _unmendable(library):
-    "`Fault`s of whole tables."
-    out = []
-    for name in ("frames", "lines", "videos"):
-        try:
-            table = library.store.table(name)
-            if table is None: out.append(Fault(name, "the table is missing", "" if name == "videos" else "is made anew"))
-            elif name == "frames" and (n := table.schema.field("vector").type.list_size) != library.store.about()["dim"]: out.append(Fault(name, f"vectors of {n} numbers where the library says {library.store.about()['dim']}", ""))
-        except VfrError as e: out.append(Fault(name, str(e).partition("(")[2].partition("):")[0] or str(e), ""))
+def _fault_of_table(library: "Library", name: str) -> Fault | None:
+    "What is wrong with a whole table."
+    try: table = library.store.table(name)
+    except VfrError as e: return Fault(name, str(e).partition("(")[2].partition("):")[0] or str(e), "")
+    if table is None: return Fault(name, "the table is missing", "" if name == "videos" else "is made anew")
+    if name != "frames": return None
+    found, wanted = table.schema.field("vector").type.list_size, library.store.about()["dim"]
+    if found != wanted: return Fault(name, f"vectors of {found} numbers where the library says {wanted}", "")
+
+def _faults_of(row: dict, lying: _Lying, length: int | None) -> list[Fault]: # as `_wrong_with` takes them
+    "What is wrong with one video."
+    where, ids = str(row["title"] or row["id"]), [row["_rowid"]]
+    fault = lambda what, cure, *mend: Fault(where, what, cure, (mend,))
+    if wrong := _wrong_with(row, lying, length):
+        return [fault(", ".join(wrong), "is removed, so that vfr add reads it again", "videos", ids, None)]
+    out, name = [], Path(row["path"]).stem or row["id"]
+    if row["title"] is None: out.append(fault("no title", "is named after its file", "videos", ids, {"title": name}))
+    if row["poster"] and not is_jpeg(row["poster"]):
+        out.append(fault("a poster that is no picture", "loses it", "videos", ids, {"poster": b""}))
+    if n := len(lying.blurred):
+        out.append(fault(f"{n} thumbnails that are no pictures", "loses them", "frames", lying.blurred, {"thumb": b""}))
     return out
 
-def _known_length(library, rows):
-    "{digest of a background: the length of what is measured with it}, as far as that is known here."
+def _known_lengths(library: "Library") -> dict[str, int]:
+    "{digest of a reference set: the length of what is measured with it}, as far as that is known here."
     try: reference_set = reference_set_of(library.encoder)
     except VfrError: reference_set = None
     return reference_set.lengths if reference_set else {}
 
-def _faults_of(row, lying, length):
-    "`Fault`s of one video."
-    where, ids = str(row["title"] or row["id"]), [row["_rowid"]]
-    if wrong := _wrong_with(row, lying, length): return [Fault(where, ", ".join(wrong), "is removed, so that vfr add reads it again", (("videos", ids, None),))]
-    out = []
-    if row["title"] is None: out.append(Fault(where, "no title", "is named after its file", (("videos", ids, {"title": Path(row["path"]).stem or row["id"]}),)))
-    if row["poster"] and not is_jpeg(row["poster"]): out.append(Fault(where, "a poster that is no picture", "loses it", (("videos", ids, {"poster": b""}),)))
-    if lying.blurred: out.append(Fault(where, f"{len(lying.blurred)} thumbnails that are no pictures", "loses them", (("frames", lying.blurred, {"thumb": b""}),)))
-    return out
-
-def _examined(library):
-    "A `Checked` of the library as it is."
-    report = Checked(library.path, 0, _unmendable(library))
+# %% ../../nbs/library/47_check.ipynb #8c72ba84
+def _examined(library: "Library") -> Checked:
+    "The library as it is."
+    names = "frames", "lines", "videos"
+    report = Checked(library.path, 0, [f for name in names if (f := _fault_of_table(library, name))])
     if not report.mendable: return report
-    tables, found = {name: library.store.table(name) for name in ("frames", "lines", "videos")}, defaultdict(_Lying)
+    tables, found = {name: library.store.table(name) for name in names}, defaultdict(_Lying)
     try:
         rows = tables["videos"].search().with_row_id(True).limit(None).to_arrow().to_pylist()
         if tables["frames"]: _look_at_frames(tables["frames"], found)
@@ -131,29 +152,40 @@ def _examined(library):
     except STORE_FAILURES as e:
         report.faults.append(Fault("tables", f"cannot be read ({str(e).split(', /')[0][:100]})", ""))
         return report
-    lengths, entered, keys = _known_length(library, rows), [r for r in rows if r["added"]], {r.get("key") or r["id"] for r in rows}
-    for row in entered: report.faults += _faults_of(row, found[row.get("key") or row["id"]], lengths.get(row["background"]))
+    key, lengths = (lambda r: r.get("key") or r["id"]), _known_lengths(library)
+    entered, keys = [r for r in rows if r["added"]], {key(r) for r in rows}
+    for row in entered: report.faults += _faults_of(row, found[key(row)], lengths.get(row["background"]))
     report.videos = len(entered) - sum(f.cure.startswith("is removed") for f in report.faults)
-    if len(entered) < len(rows): report.faults.append(Fault("videos", f"{len(rows) - len(entered)} announced that are not in: they are being written, or someone was interrupted", "is swept away"))
-    if lost := sum(v.frames + v.lines for k, v in found.items() if k not in keys): report.faults.append(Fault("frames, lines", f"{lost} rows of no video", "is swept away"))
+    if open_ := len(rows) - len(entered):
+        why = "they are being written, or someone was interrupted"
+        report.faults.append(Fault("videos", f"{open_} announced that are not in: {why}", "is swept away"))
+    if lost := sum(v.frames + v.lines for k, v in found.items() if k not in keys):
+        report.faults.append(Fault("frames, lines", f"{lost} rows of no video", "is swept away"))
     return report
 
-def check_library(library, # a `Library`
-                  repair=False, # mend what can be mended
-                  wait=True): # for another process that is writing
-    "Whether all videos are whole: a `Checked`. A half one is removed by `repair`, so that `add` reads it again; whole ones stay."
-    if library.store.about() is None: raise VfrError(f"there is no library at {library.path}: make one with vfr add {shlex.quote(library.path)} VIDEO")
+# %% ../../nbs/library/47_check.ipynb #afcc6fe6
+def check_library(library: "Library",
+                  repair: bool = False, # mend what can be mended
+                  wait: bool = True     # for another process that is writing
+                 ) -> Checked:
+    "Whether all videos are whole. A half one is removed by `repair`, so that `add` reads it again; whole ones stay."
+    if library.store.about() is None: raise no_library(library.path)
     if not repair: return _examined(library)
     with library.writer.writing(wait, encode=False, make=False):
         report = _examined(library)
         if not report.mendable or not report.faults: return report
         library.writer.lock.prove()
-        with library.store.errors():
-            for name, ids, values in (m for f in report.faults for m in f._mend):
-                for k in range(0, len(ids), 500):
-                    where = f"_rowid IN ({', '.join(map(str, ids[k:k + 500]))})"
-                    library.store.table(name).delete(where) if values is None else library.store.table(name).update(where=where, values=values)
+        _mend(library, report.faults)
         library.writer.make_tables(encode=False)
         library.writer.sweep(thorough=True)
     report.repaired = True
     return report
+
+def _mend(library: "Library", faults: list[Fault]) -> None:
+    "Delete or change the rows that faults name."
+    with library.store.errors():
+        for name, ids, values in (m for f in faults for m in f._mend):
+            table = library.store.table(name)
+            for k in range(0, len(ids), 500):
+                where = f"_rowid IN ({', '.join(map(str, ids[k:k + 500]))})"
+                table.delete(where) if values is None else table.update(where=where, values=values)

@@ -8,11 +8,13 @@ __all__ = ['CHUNK', 'CHUNK_BYTES', 'Cluster', 'joined', 'private_token', 'check_
 # %% ../../nbs/library/49_cluster.ipynb #4a18eb1c
 import logging, os, pickle, re, secrets, shutil, socket, sys, tempfile, time, uuid, warnings
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -38,18 +40,19 @@ from ..search.speech import line_dicts, lines_within
 @dataclass
 class Cluster:
     "Where `Library.add` spreads its work, and how."
-    address: str = None        # of a Ray cluster that this machine belongs to: host:port of its head, or `auto`; None starts Ray here
-    workers: int = None        # processors to use where Ray is started here; None takes all
+    address: str | None = None # of a Ray cluster with this machine: host:port of the head, or `auto`; None starts Ray
+    workers: int | None = None # processors to use where Ray is started here; None takes all
     task_frames: int = 1800    # frames that one task reads, about; a longer video is shared out
     per_host: int = 2          # downloads from one web host at a time, in the whole cluster
     tries: int = 3             # how often a piece of work may bring down its worker before its video is set aside
-    commit_seconds: float = 20 # how long whole videos wait for others, at most, before they are entered into the library
+    commit_seconds: float = 20 # that whole videos wait for others, at most, before they are entered into the library
     wave: int = 1000           # videos that are under way at once, at most
 
     def __post_init__(self):
         for name in ("task_frames", "per_host", "tries", "wave"):
             if getattr(self, name) < 1: raise VfrError(f"{name} must be 1 or more, not {getattr(self, name)}")
-        if self.workers is not None and self.workers < 1: raise VfrError(f"workers must be 1 or more, not {self.workers}: leave it out to use all processors")
+        if self.workers is not None and self.workers < 1:
+            raise VfrError(f"workers must be 1 or more, not {self.workers}: leave it out to use all processors")
 
 # %% ../../nbs/library/49_cluster.ipynb #cltasks1
 @dataclass
@@ -103,51 +106,72 @@ class _Failed:
     "A video that cannot be added."
     item: int
     why: str
-    kind: str = "input"        # as of a VfrError; `known` is in the library already, `unplanned` has to be read from start to end
+    kind: str = "input"        # as of a VfrError; `known`: it is there; `unplanned`: to be read from start to end
     notes: list = field(default_factory=list)
 
 # %% ../../nbs/library/49_cluster.ipynb #b3b861de
-def _ray():
+def _ray() -> ModuleType:
     "The `ray` module, silent; VfrError where the extra is not installed."
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")   # it would report home
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_DATA_AUTOSCALING_REQUEST_EXPIRE_TIME_S", "40")   # what a coordinator that was killed had reserved is free again after 40 s, not 3 min
-    unwanted = "rfc3987_syntax" not in sys.modules and sys.modules.setdefault("rfc3987_syntax", None) is None   # see `_quick_start`
+    # what a coordinator that was killed had reserved is free again after 40 s, not 3 min
+    os.environ.setdefault("RAY_DATA_AUTOSCALING_REQUEST_EXPIRE_TIME_S", "40")
+    grammar = "rfc3987_syntax"   # see `_quick_start`
+    unwanted = grammar not in sys.modules and sys.modules.setdefault(grammar, None) is None
     try: import ray, ray.data, lance, lance_ray.fragment
-    except ImportError as e: raise VfrError(f"--ray needs Ray and lance-ray ({e}): pip install \"vfr_lib[scale]\"", "install") from None
+    except ImportError as e:
+        raise VfrError(f"--ray needs Ray and lance-ray ({e}): pip install \"vfr_lib[scale]\"", "install") from None
     finally:
-        if unwanted: del sys.modules["rfc3987_syntax"]
+        if unwanted: del sys.modules[grammar]
     for name in ("ray", "ray.data"): logging.getLogger(name).setLevel(logging.CRITICAL)
     return ray
 
-def _check_address(address):
+# %% ../../nbs/library/49_cluster.ipynb #10a27864
+_port = "its port is 6379 if nobody chose another"
+
+def _check_address(address: str) -> None: # host:port of a cluster's head, or `auto`
     "VfrError where no Ray cluster can be joined at an address."
     if address == "auto": return
     m = re.fullmatch(r"([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})", address)
-    if address.startswith("ray://"): raise VfrError(f"{address} is the address for Ray's client, which cannot do this: give host:port of the cluster's head (its port is 6379 if nobody chose another), from a machine of the cluster", "cluster")
-    if not m or not 0 < int(m[2]) < 65536: raise VfrError(f"{address!r} is not the address of a Ray cluster: give host:port of its head, or auto; without an address --ray must come last", "cluster")
+    if address.startswith("ray://"):
+        raise VfrError(f"{address} is the address for Ray's client, which cannot do this: "
+                       f"give host:port of the cluster's head ({_port}), from a machine of the cluster", "cluster")
+    if not m or not 0 < int(m[2]) < 65536:
+        raise VfrError(f"{address!r} is not the address of a Ray cluster: give host:port of its head, or auto; "
+                       "without an address --ray must come last", "cluster")
     try:
         with socket.create_connection((m[1].strip("[]"), int(m[2])), timeout=5) as s:
-            s.settimeout(5)
-            s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))   # how HTTP/2 begins, which Ray speaks (RFC 9113, 3.4)
+            s.settimeout(5)   # how HTTP/2 begins, which Ray speaks (RFC 9113, 3.4):
+            s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
             answer = s.recv(9)
-    except OSError as e: raise VfrError(f"no Ray cluster answers at {address} ({e.strerror or e}): check that it runs (ray status) and that this machine may reach it", "cluster") from None
-    if answer[3:4] != b"\x04": raise VfrError(f"what answers at {address} is not a Ray cluster: give host:port of its head (its port is 6379 if nobody chose another)", "cluster")
+    except OSError as e:
+        raise VfrError(f"no Ray cluster answers at {address} ({e.strerror or e}): check that it runs (ray status) "
+                       "and that this machine may reach it", "cluster") from None
+    if answer[3:4] != b"\x04":
+        raise VfrError(f"what answers at {address} is not a Ray cluster: "
+                       f"give host:port of its head ({_port})", "cluster")
 
-def _refusal(address, e):
+def _refusal(address: str | None, e: BaseException) -> VfrError:
     "The VfrError for what Ray said when it was joined."
     message = " ".join(str(e).split())
-    if "token" in message.lower() and "auth" in message.lower(): return VfrError(f"the cluster at {address} asks for a token that this machine does not have: set RAY_AUTH_MODE=token and put the token of the cluster's head into ~/.ray/auth_token", "cluster")
-    if versions := re.findall(r"Ray: (\S+) Python: (\S+)", message)[:2]:
+    if "token" in message.lower() and "auth" in message.lower():
+        why = (f"the cluster at {address} asks for a token that this machine does not have: set RAY_AUTH_MODE=token "
+               "and put the token of the cluster's head into ~/.ray/auth_token")
+    elif versions := re.findall(r"Ray: (\S+) Python: (\S+)", message)[:2]:
         (ray, python), (my_ray, my_python) = versions
-        return VfrError(f"the cluster at {address} runs Ray {ray} on Python {python}, this machine Ray {my_ray} on Python {my_python}: both must be the same everywhere, install the same versions", "cluster")
-    if address == "auto": return VfrError("no Ray cluster was found on this machine: start one (ray start --head) or give its address", "cluster")
-    if address: return VfrError(f"the cluster at {address} cannot be joined from here ({message[:200]}): this machine must belong to it, ray start --address={address}", "cluster")
-    return VfrError(f"Ray could not be started on this machine: {message[:300]}", "cluster")
+        why = (f"the cluster at {address} runs Ray {ray} on Python {python}, this machine Ray {my_ray} on Python "
+               f"{my_python}: both must be the same everywhere, install the same versions")
+    elif address == "auto":
+        why = "no Ray cluster was found on this machine: start one (ray start --head) or give its address"
+    elif address:
+        why = (f"the cluster at {address} cannot be joined from here ({message[:200]}): "
+               f"this machine must belong to it, ray start --address={address}")
+    else: why = f"Ray could not be started on this machine: {message[:300]}"
+    return VfrError(why, "cluster")
 
 # %% ../../nbs/library/49_cluster.ipynb #ee452a28
 @contextmanager
-def joined(cluster): # a `Cluster`
+def joined(cluster: Cluster) -> Iterator[ModuleType]:
     "Ray, started on this machine or joined, and left as it was found; yields the module."
     if cluster.address: _check_address(cluster.address)
     ray = _ray()
@@ -159,23 +183,21 @@ def joined(cluster): # a `Cluster`
         finally:
             if not was_there: ray.shutdown()
 
-def _join(ray, cluster, home, was_there):
+def _join(ray: ModuleType, cluster: Cluster,
+          home: str | None,  # folder for what Ray keeps, where it is started here
+          was_there: bool):  # it runs already
     quiet = dict(log_to_driver=False, logging_level="CRITICAL", configure_logging=False)
-    where = dict(address=cluster.address) if cluster.address else dict(address="local", num_cpus=cluster.workers, include_dashboard=False, _temp_dir=home)
+    here = dict(address="local", num_cpus=cluster.workers, include_dashboard=False, _temp_dir=home)
+    where = dict(address=cluster.address) if cluster.address else here
     try:
         with _muted(), _quick_start(home), _alone(home):
             if not was_there: ray.init(**where, **quiet)
     except (Exception, SystemExit) as e: raise _refusal(cluster.address, e) from None
 
+# %% ../../nbs/library/49_cluster.ipynb #85fc36f8
 @contextmanager
-def _quick_start(home):
-    "For the processes that Ray starts from here, all of which load `jsonschema`: without the optional grammar of one of its formats, on which each would spend 1.5 s."
-    if home is None: yield; return
-    stub = Path(home) / "quick"
-    stub.mkdir()
-    (stub / "rfc3987_syntax.py").write_text("raise ImportError('not needed here')\n")
-    changes = dict(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", PYTHONPATH=os.pathsep.join([str(stub), *filter(None, [os.environ.get("PYTHONPATH")])]), RAY_agent_register_timeout_ms="180000", RAY_raylet_start_wait_time_s="180",   # a busy machine is waited for
-                   RAY_idle_worker_killing_time_threshold_ms="120000")   # else workers that have nothing to do for a second are ended, and started anew in the next
+def _environment(changes: dict[str, str]):
+    "Environment variables, set for a while."
     before = {k: os.environ.get(k) for k in changes}
     os.environ |= changes
     try: yield
@@ -184,6 +206,19 @@ def _quick_start(home):
             if v is None: del os.environ[k]
             else: os.environ[k] = v
 
+@contextmanager
+def _quick_start(home: str | None):
+    "Processes that Ray starts from here do without that grammar, are waited for, and stay."
+    if home is None: yield; return
+    stub = Path(home) / "quick"
+    stub.mkdir()
+    (stub / "rfc3987_syntax.py").write_text("raise ImportError('not needed here')\n")
+    path = os.pathsep.join([str(stub), *filter(None, [os.environ.get("PYTHONPATH")])])
+    patient = dict(RAY_agent_register_timeout_ms="180000", RAY_raylet_start_wait_time_s="180",   # on a busy machine
+                   RAY_idle_worker_killing_time_threshold_ms="120000")   # else one idle for 1 s is started anew
+    with _environment(dict(patient, PYTHONPATH=path, RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0")): yield
+
+# %% ../../nbs/library/49_cluster.ipynb #ea367a27
 @contextmanager
 def _muted():
     "Neither Python's warnings nor what compiled code writes on standard error."
@@ -198,7 +233,7 @@ def _muted():
         os.dup2(kept, 2); os.close(kept); os.close(nowhere)
 
 @contextmanager
-def _hushed(ray):
+def _hushed(ray: ModuleType):
     "Ray prints on standard output what befell its workers; that output is ours."
     worker, context = ray._private.worker, ray.data.DataContext.get_current()
     changes = [(worker, "print_to_stdstream", lambda *a, **k: None), (context, "enable_progress_bars", False),
@@ -211,29 +246,32 @@ def _hushed(ray):
         for (on, name, _), value in zip(changes, before): setattr(on, name, value)
 
 # %% ../../nbs/library/49_cluster.ipynb #86cd477e
+_mark = ".ray-of-vfr"   # what a library, which may lie in the temporary folder too, does not hold
+
 @contextmanager
-def _folder(needed):
+def _folder(needed: bool) -> Iterator[str | None]:
     "A folder for what Ray keeps on disk, gone afterwards, or None; those of processes that were killed go first."
     if not needed: yield None; return
-    short = tempfile.gettempdir() if len(tempfile.gettempdir()) < 32 or not os.path.isdir("/tmp") else "/tmp"   # the names of Ray's sockets may have 107 characters
+    short = tempfile.gettempdir()
+    if len(short) >= 32 and os.path.isdir("/tmp"): short = "/tmp"   # names of Ray's sockets may have 107 characters
     for left in Path(short).glob("vfr-ray-????????"): _remove_left(left)
     home = tempfile.mkdtemp(prefix="vfr-ray-", dir=short)
     try:
         with FileLock(Path(home) / _mark): yield home
     finally: shutil.rmtree(home, ignore_errors=True)
 
-_mark = ".ray-of-vfr"   # what a library, which may lie in the temporary folder too, does not hold
-
-def _remove_left(folder):
+def _remove_left(folder: Path) -> None:
     "Remove a folder of ours whose lock nobody holds."
     lock = folder / _mark
     try:
-        if folder.is_symlink() or not lock.is_file() or (hasattr(os, "getuid") and folder.stat().st_uid != os.getuid()): return
+        if folder.is_symlink() or not lock.is_file(): return
+        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid(): return
         with FileLock(lock, timeout=0): shutil.rmtree(folder, ignore_errors=True)
     except (Timeout, OSError): return
 
+# %% ../../nbs/library/49_cluster.ipynb #9cced084
 @contextmanager
-def _alone(home):
+def _alone(home: str | None):
     "While Ray is started here: on the loopback interface, with a token that nobody else can read."
     if home is None: yield; return
     from ray._private import ray_constants as constants
@@ -243,99 +281,135 @@ def _alone(home):
     try: yield
     finally: constants.ENABLE_RAY_CLUSTER = before
 
-def private_token(path=None): # None takes where Ray looks for it
+def private_token(path: str | Path | None = None # None takes where Ray looks for it
+                 ) -> Path:
     "Make Ray's token if there is none, and shut it to all but its owner; returns its path."
     path = Path(path or os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray/auth_token")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f: f.write(secrets.token_hex(32))
+            new = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(new, "w") as f: f.write(secrets.token_hex(32))
         elif path.stat().st_mode & 0o077: path.chmod(0o600)
     except FileExistsError: pass   # somebody was faster
-    except OSError as e: raise VfrError(f"cannot keep Ray's token in {path} ({e.strerror}): set RAY_AUTH_TOKEN_PATH to a file of your own", "cluster") from None
+    except OSError as e:
+        raise VfrError(f"cannot keep Ray's token in {path} ({e.strerror}): "
+                       "set RAY_AUTH_TOKEN_PATH to a file of your own", "cluster") from None
     return path
 
 # %% ../../nbs/library/49_cluster.ipynb #8e2308e6
-def _versions():
-    def of(name):
+def _versions() -> dict[str, str]:
+    def of(name: str):
         try: return version(name)
         except PackageNotFoundError: return "none"
     return {name: of(name) for name in ("vfr_lib", "pylance", "lance-ray")}
 
-def _seen_from_here(mark, paths, encoder):
-    "What one machine sees of what it will need, a dict."
-    problem = None
-    if encoder is not None:
-        try: problem = None if InferenceEncoder(encoder[0]).digest == encoder[1] else f"the encoder in {encoder[0]} there is another one than here"
-        except VfrError as e: problem = str(e)
-    return dict(host=socket.gethostname(), versions=_versions(), mark=mark is None or os.path.exists(mark), missing=[p for p in paths if not os.path.exists(p)], encoder=problem)
+def _encoder_problem(folder: str, digest: str) -> str | None:
+    "Why this machine cannot use the encoder, or None."
+    try: found = InferenceEncoder(folder).digest
+    except VfrError as e: return str(e)
+    return None if found == digest else f"the encoder in {folder} there is another one than here"
 
-def _machines(ray):
+def _seen_from_here(mark: str | None,     # a file beside the tables
+                    paths: list[str],     # of videos
+                    encoder: tuple | None # its folder and digest
+                   ) -> dict:
+    "What one machine sees of what it will need."
+    return dict(host=socket.gethostname(), versions=_versions(), mark=mark is None or os.path.exists(mark),
+                missing=[p for p in paths if not os.path.exists(p)],
+                encoder=None if encoder is None else _encoder_problem(*encoder))
+
+# %% ../../nbs/library/49_cluster.ipynb #6791c941
+def _machines(ray: ModuleType) -> list[tuple[str, str]]:
     "(id, address) of the machines that work."
     return [(n["NodeID"], n["NodeManagerAddress"]) for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")]
 
-def check_machines(ray, ingest, # an `Ingest`
-                   paths): # of the videos
+def check_machines(ray: ModuleType, ingest: Ingest,
+                   paths: list): # of the videos; of many some are looked for
     "VfrError where a machine of the cluster lacks what the work needs; names the machine."
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
     machines = _machines(ray)
-    if not machines: raise VfrError("no machine of the cluster has a processor to work with: add one (ray start --address=...)", "cluster")
-    served, paths = ingest.encoder, [os.path.abspath(p) for p in list(paths)[::len(paths) // 200 + 1] if os.path.exists(p)]
-    encoder = (str(served.folder), served.digest) if isinstance(served, InferenceEncoder) and served.folder != EMBEDDED else None
+    if not machines:
+        raise VfrError("no machine of the cluster has a processor to work with: "
+                       "add one (ray start --address=...)", "cluster")
+    served, paths = ingest.encoder, list(paths)[::len(paths) // 200 + 1]
+    paths = [os.path.abspath(p) for p in paths if os.path.exists(p)]
+    own = isinstance(served, InferenceEncoder) and served.folder != EMBEDDED
+    encoder = (str(served.folder), served.digest) if own else None
     mark = Path(ingest.store.path) / f".seen-{uuid.uuid4().hex}" if ingest.store.local else None
     try:
         if mark: mark.touch()
         look = ray.remote(num_cpus=0, max_retries=0)(_seen_from_here)
-        asked = [look.options(scheduling_strategy=On(id, soft=False)).remote(mark and str(mark), paths, encoder) for id, _ in machines]
+        on = lambda id: look.options(scheduling_strategy=On(id, soft=False))
+        asked = [on(id).remote(mark and str(mark), paths, encoder) for id, _ in machines]
         for (_, address), answer in zip(machines, asked): _check_machine(ray, address, answer, ingest.store.path)
     finally:
         if mark: mark.unlink(missing_ok=True)
 
-def _check_machine(ray, address, answer, path):
+# %% ../../nbs/library/49_cluster.ipynb #f389897e
+def _check_machine(ray: ModuleType, address: str,
+                   answer: "ray.ObjectRef", # of `_seen_from_here`
+                   path: str): # of the library
     try: seen = ray.get(answer, timeout=120)
-    except ray.exceptions.GetTimeoutError: raise VfrError(f"the machine {address} did not answer within two minutes: check it (ray status)", "cluster") from None
+    except ray.exceptions.GetTimeoutError:
+        wrong = f"the machine {address} did not answer within two minutes: check it (ray status)"
     except ray.exceptions.RayError as e:
-        if "ModuleNotFoundError" in str(e): raise VfrError(f"vfr_lib is not installed on the machine {address}: install it there, with its extra: pip install \"vfr_lib[scale]\"", "cluster") from None
-        raise VfrError(f"the machine {address} cannot work: {str(e).strip().splitlines()[-1][:200]}", "cluster") from None
-    name = f"the machine {address} ({seen['host']})"
-    if seen["versions"] != (mine := _versions()): raise VfrError(f"{name} has {_named(seen['versions'])}, this one {_named(mine)}: install the same everywhere", "cluster")
-    if not seen["mark"]: raise VfrError(f"{name} does not see the library {path}, it lies on a disk of this machine alone: put it where all machines find it under the same path, or on object storage", "cluster")
-    if seen["encoder"]: raise VfrError(f"{name} cannot load the encoder: {seen['encoder']}; put it where all machines find it under the same path", "cluster")
-    if seen["missing"]: raise VfrError(f"{name} cannot read {seen['missing'][0]}" + (f" and {len(seen['missing']) - 1} more" if len(seen["missing"]) > 1 else "") + ": put the videos where all machines find them under the same path, or give links", "cluster")
+        wrong = f"the machine {address} cannot work: {str(e).strip().splitlines()[-1][:200]}"
+        if "ModuleNotFoundError" in str(e):
+            wrong = (f"vfr_lib is not installed on the machine {address}: install it there, "
+                     "with its extra: pip install \"vfr_lib[scale]\"")
+    else: wrong = _lacking(f"the machine {address} ({seen['host']})", seen, path)
+    if wrong: raise VfrError(wrong, "cluster")
 
-def _named(versions): return ", ".join(f"{k} {v}" for k, v in versions.items())
+def _lacking(name: str, # of a machine
+             seen: dict, path: str) -> str | None:
+    "What a machine lacks and how to mend it, or None."
+    everywhere = "where all machines find {} under the same path"
+    if seen["versions"] != (mine := _versions()):
+        return f"{name} has {_named(seen['versions'])}, this one {_named(mine)}: install the same everywhere"
+    if not seen["mark"]:
+        return (f"{name} does not see the library {path}, it lies on a disk of this machine alone: "
+                f"put it {everywhere.format('it')}, or on object storage")
+    if seen["encoder"]: return f"{name} cannot load the encoder: {seen['encoder']}; put it {everywhere.format('it')}"
+    if first := seen["missing"][:1]:
+        more = f" and {len(seen['missing']) - 1} more" if len(seen["missing"]) > 1 else ""
+        return f"{name} cannot read {first[0]}{more}: put the videos {everywhere.format('them')}, or give links"
+
+def _named(versions: dict[str, str]) -> str: return ", ".join(f"{k} {v}" for k, v in versions.items())
 
 # %% ../../nbs/library/49_cluster.ipynb #66540478
 class _Register:
     "Who downloads from which host, and how often each piece of work was begun."
-    def __init__(self, per_host, tries): self.per_host, self.tries, self.hosts, self.begun = per_host, tries, defaultdict(dict), defaultdict(int)
+    def __init__(self, per_host: int, tries: int): # see `Cluster`
+        self.per_host, self.tries, self.hosts, self.begun = per_host, tries, defaultdict(dict), defaultdict(int)
 
-    def begin(self, work):
+    def begin(self, work: tuple) -> bool:
         "Whether it may be tried (again)."
         self.begun[work] += 1
         return self.begun[work] <= self.tries
-    def end(self, work): self.begun.pop(work, None)
-    def given_up(self): return [work for work, n in self.begun.items() if n > self.tries]
+    def end(self, work: tuple): self.begun.pop(work, None)
+    def given_up(self) -> list[tuple]: return [work for work, n in self.begun.items() if n > self.tries]
 
-    def enter(self, host, who):
+    def enter(self, host: str, who: str) -> bool:
         "Whether `who` may download from the host now, or go on with it."
         now, held = time.monotonic(), self.hosts[host]
         for w in [w for w, until in held.items() if until < now]: del held[w]
         if who not in held and len(held) >= self.per_host: return False
         held[who] = now + 60
         return True
-    def leave(self, host, who): self.hosts[host].pop(who, None)
+    def leave(self, host: str, who: str): self.hosts[host].pop(who, None)
 
-def _make_register(ray, cluster):
+def _make_register(ray: ModuleType, cluster: Cluster) -> "ray.actor.ActorHandle":
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
     here = On(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Register).options(scheduling_strategy=here).remote(cluster.per_host, cluster.tries)
+    actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Register)
+    return actor.options(scheduling_strategy=here).remote(cluster.per_host, cluster.tries)
 
 # %% ../../nbs/library/49_cluster.ipynb #b62f26f3
 @dataclass
 class _Job:
     "What every worker is told."
-    every: float
+    every: float               # seconds between frames
     known: frozenset           # ids of the videos that are in the library
     tables: str                # the library
     encoder: object            # (folder, engine), a hub id, or an `Encoder`
@@ -347,32 +421,40 @@ class _Job:
     kinds: tuple               # of evidence, but what is seen and said
     run: str                   # of this run: part of the keys under which rows lie, so that none meets those of another
 
-    def prepare(self, image):
+    def prepare(self, image: np.ndarray) -> np.ndarray: # RGB uint8, (height, width, 3)
         "What is sent of a picture: the square that our own encoders take, or the picture itself."
         return image if self.config is None else to_squares([image], self.config)[0]
 
-    def load(self):
-        return load_for_inference(self.encoder[0], engine=self.encoder[1]) if isinstance(self.encoder, tuple) else load_for_inference(self.encoder)
+    def load(self) -> Encoder:
+        if not isinstance(self.encoder, tuple): return load_for_inference(self.encoder)
+        return load_for_inference(self.encoder[0], engine=self.encoder[1])
 
-def _to_send(ingest):
+def _to_send(ingest: Ingest) -> object:
     "What workers load the library's encoder from."
     e = ingest.encoder
     if isinstance(e, InferenceEncoder): return ("embedded" if e.folder == EMBEDDED else str(e.folder), e.wanted_engine)
     if isinstance(ingest.writer.encoding.given, Encoder): return ingest.writer.encoding.given
     return e.name
 
-def _rows(batch): return [pickle.loads(x.as_buffer()) for x in batch["data"]]
-def _block(thing): return {"data": [pickle.dumps(thing, protocol=5)]}
+# %% ../../nbs/library/49_cluster.ipynb #a032f86d
+def _rows(batch: "pyarrow.Table") -> list: return [pickle.loads(x.as_buffer()) for x in batch["data"]]
+def _block(thing: object) -> dict: return {"data": [pickle.dumps(thing, protocol=5)]}
 
-def _crash(work, tries): return f"brought down its worker {tries} times ({work[0]}) and was set aside: convert it to H.264 first" if work[0] in ("open", "read") else f"its worker went down {tries} times ({work[0]}): run it again, with more memory for each worker"
+def _crash(work: tuple, tries: int) -> str:
+    "What is said of a piece of work that was given up."
+    if work[0] in ("open", "read"):
+        return f"brought down its worker {tries} times ({work[0]}) and was set aside: convert it to H.264 first"
+    return f"its worker went down {tries} times ({work[0]}): run it again, with more memory for each worker"
 
-def _stage(batch, job, name, do):
-    "Yield, as blocks, what `do(thing, notes)` yields for every task or chunk of a batch, or why it cannot: a video's fault is its own, and a worker's death is counted."
+def _stage(batch: "pyarrow.Table", job: _Job,
+           name: str, # of the stage
+           do: Callable) -> Iterator[dict]:
+    "Yield, as blocks, what `do(thing, notes)` yields for every task or chunk of a batch, or why it cannot."
     for thing in _rows(batch):
         if isinstance(thing, _Failed): yield _block(thing)   # goes through
         else: yield from map(_block, _attempt(job, (name, *thing.work), thing, do))
 
-def _attempt(job, work, thing, do):
+def _attempt(job: _Job, work: tuple, thing: _Task | _Chunk, do: Callable) -> Iterator:
     import ray
     item, notes = work[1], []
     note = lambda message: notes.append(message) or True
@@ -387,11 +469,11 @@ def _attempt(job, work, thing, do):
     job.register.end.remote(work)
 
 # %% ../../nbs/library/49_cluster.ipynb #f45a0e33
-def _open(batch, job):
+def _open(batch: "pyarrow.Table", job: _Job) -> Iterator[dict]:
     "Stage 1: from a file to tasks."
     return _stage(batch, job, "open", lambda task, notes: _tasks(task, job))
 
-def _tasks(task, job):
+def _tasks(task: _Task, job: _Job) -> Iterator[_Task]:
     if task.link: yield task; return
     task = _identified(task, task.given, job)
     if task.plan is None: yield task; return
@@ -401,32 +483,36 @@ def _tasks(task, job):
         parts[-1].append(piece); n += len(task.plan.samples(piece))
     for number, pieces in enumerate(parts): yield replace(task, pieces=tuple(pieces), number=number, of=len(parts))
 
-def _identified(task, path, job):
+def _identified(task: _Task, path: str, job: _Job) -> _Task:
     "The task with digest and plan; VfrError of kind `known` where the library has it."
     if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
     info = probe(path)
     id = file_digest(path)[:32]
     if id in job.known: raise VfrError(id, "known")
     plan = None if task.plan == "none" else Sampler(path, job.every, decode_width(info, job))
-    return replace(task, id=id, duration=info.duration, plan=plan if plan else None, pieces=tuple(range(len(plan))) if plan else ())
+    pieces = tuple(range(len(plan))) if plan else ()
+    return replace(task, id=id, duration=info.duration, plan=plan if plan else None, pieces=pieces)
 
 # %% ../../nbs/library/49_cluster.ipynb #19a8f6ed
-def _read(batch, job):
+def _read(batch: "pyarrow.Table", job: _Job) -> Iterator[dict]:
     "Stage 2: from a task to chunks."
-    return _stage(batch, job, "read", lambda task, notes: _of_link(task, job, notes) if task.link else _chunks(task, Source(task.given, task.given), job, notes))
+    return _stage(batch, job, "read", lambda task, notes: (_of_link if task.link else _of_file)(task, job, notes))
 
-def _of_link(task, job, notes):
+def _of_file(task: _Task, job: _Job, notes: list[str]) -> Iterator[_Chunk]:
+    return _chunks(task, Source(task.given, task.given), job, notes)
+
+def _of_link(task: _Task, job: _Job, notes: list[str]) -> Iterator[_Chunk]:
     with _downloaded(task.link, job) as video:
-        whole = _identified(task, video.path, job)
-        yield from _chunks(replace(whole, title=video.title or task.title), Source(task.link, video.path, captions=video.captions), job, notes)
+        whole = replace(_identified(task, video.path, job), title=video.title or task.title)
+        yield from _chunks(whole, Source(task.link, video.path, captions=video.captions), job, notes)
 
 @contextmanager
-def _downloaded(link, job):
+def _downloaded(link: str, job: _Job) -> "Iterator[Video]":
     "The `Video` behind a link, downloaded when the host is free for it."
     import ray
     host, me, asked = urlsplit(link).hostname or link, uuid.uuid4().hex, 0.
     while not ray.get(job.register.enter.remote(host, me)): time.sleep(0.5)
-    def still_here(_):
+    def still_here(_: dict | None):
         nonlocal asked
         if time.monotonic() - asked > 15: job.register.enter.remote(host, me); asked = time.monotonic()
     try: video = download(link, progress=still_here) if is_link(link) else _fetched(link, still_here)
@@ -435,7 +521,8 @@ def _downloaded(link, job):
     finally:
         if ray.util.get_node_ip_address() != job.home: forget(video.path)
 
-def _fetched(uri, progress):
+# %% ../../nbs/library/49_cluster.ipynb #669983d8
+def _fetched(uri: str, progress: Callable) -> "Video":
     "A file of a storage that Arrow knows, e.g. s3://bucket/film.mp4, as a `Video` in the cache folder."
     import hashlib
     from pyarrow.fs import FileSystem
@@ -448,17 +535,23 @@ def _fetched(uri, progress):
         system, name = FileSystem.from_uri(uri)
         with system.open_input_stream(name) as f, write_whole(path) as tmp, open(tmp, "wb") as out:
             while part := f.read(1 << 24): out.write(part); progress(None)
-    except (OSError, ValueError) as e: raise VfrError(f"{uri} cannot be read ({str(e).splitlines()[0][:200]}): check the address and who may read it", "network") from None
+    except (OSError, ValueError) as e:
+        why = str(e).splitlines()[0][:200]
+        raise VfrError(f"{uri} cannot be read ({why}): check the address and who may read it", "network") from None
     return Video(str(path), uri, Path(urlsplit(uri).path).stem)
 
 # %% ../../nbs/library/49_cluster.ipynb #bded16b0
 CHUNK, CHUNK_BYTES = 256, 32 << 20   # frames, and bytes of pictures, in a chunk
 
-def _frames(task, path, job):
+def _samples(task: _Task, path: str, job: _Job) -> tuple:
+    "((index, time, picture) of the frames that a task reads; indices at which reading begins anew)"
+    if plan := task.plan: return plan.read(task.pieces), {plan.samples(i).start for i in task.pieces}
+    return enumerate(iter_frames(path, job.every, decode_width(probe(path), job))), range(0, 10 ** 9, 64)
+
+def _frames(task: _Task, path: str, job: _Job) -> Iterator[tuple]:
     "Yield (index, time, end, picture or None where it is as the one before, thumbnail) of a task's frames."
     small, before, plan = {}, None, task.plan
-    if plan: samples, restarts = plan.read(task.pieces), {plan.samples(i).start for i in task.pieces}
-    else: samples, restarts = enumerate(iter_frames(path, job.every, decode_width(probe(path), job))), range(0, 10 ** 9, 64)
+    samples, restarts = _samples(task, path, job)
     with closing(samples):
         for k, t, picture in prepared_frames(samples, job, restarts, True, small):
             if before: yield before[0], before[1], t, *before[2:]
@@ -466,11 +559,14 @@ def _frames(task, path, job):
     k, t = before[:2]
     yield k, t, plan.times[k + 1] if plan and k + 1 < len(plan.times) else max(task.duration, t), *before[2:]
 
-def _chunks(task, source, job, notes):
+# %% ../../nbs/library/49_cluster.ipynb #c577cf75
+def _chunks(task: _Task, source: Source, job: _Job,
+            notes: list[str] # what the user should know
+           ) -> Iterator[_Chunk]:
     "Yield the `_Chunk`s of a task; the last one of a video closes it."
     count = len(task.plan.times) if task.plan else None   # frames of the video, where they are known beforehand
     bare, rows, start, number, size, last, thumbs = replace(task, plan=None), [], 0, 0, 0, None, []
-    def chunk(**more):
+    def chunk(**more: object) -> _Chunk:
         poster = rows[count // 3 - start][3] if count and start <= count // 3 < start + len(rows) else None
         return _Chunk(bare, number, start, rows, **{**dict(poster=poster), **more})
     for k, t, end, picture, thumb in _frames(task, source.path, job):
@@ -484,141 +580,175 @@ def _chunks(task, source, job, notes):
     more = {}
     if task.number == task.of - 1:
         if task.plan: task.plan.report()
-        path = source.path
-        lines, said = lines_within(source.lines, source.caption_source, path, rows[-1][1])
-        more["closing"] = dict(duration=rows[-1][1], said=said, lines=len(lines), path=os.path.abspath(path), **file_stamp(path))
-        more["kept"] = dict(lines=line_dicts(lines), **extracted(source, Extracting(job.every, None), job.kinds))
+        more = _closing(source, rows[-1][1], job)
         if not count: more["poster"] = thumbs[len(thumbs) // 3]
     yield chunk(last=True, notes=notes, **more)
+
+def _closing(source: Source, end: float, job: _Job) -> dict: # end: seconds
+    "What the last chunk says of a video, and what other kinds of evidence keep of it."
+    path = source.path
+    lines, said = lines_within(source.lines, source.caption_source, path, end)
+    row = dict(duration=end, said=said, lines=len(lines), path=os.path.abspath(path), **file_stamp(path))
+    kept = extracted(source, Extracting(job.every, None), job.kinds)
+    return dict(closing=row, kept=dict(lines=line_dicts(lines), **kept))
 
 # %% ../../nbs/library/49_cluster.ipynb #fbd443fc
 class _Embed:
     "Stage 3: pictures to vectors. An actor, which loads the encoder once."
-    def __init__(self, job):
+    def __init__(self, job: _Job):
         self.job, self.encoder = job, job.load()
         self.reference_set = reference_set_of(self.encoder)
 
-    def __call__(self, batch): return _stage(batch, self.job, "embed", lambda chunk, notes: [self._embedded(chunk)])
+    def __call__(self, batch: "pyarrow.Table") -> Iterator[dict]:
+        return _stage(batch, self.job, "embed", lambda chunk, notes: [self._embedded(chunk)])
 
-    def _embedded(self, chunk):
+    def _embedded(self, chunk: _Chunk) -> _Chunk:
         samples = ((k, t, picture) for k, (t, _, picture, _) in enumerate(chunk.rows))
-        vectors, content = zip(*(row[2:] for rows, _ in encoded_batches(samples, self.encoder) for row in rows))
+        batches = encoded_batches(samples, self.encoder)
+        vectors, content = zip(*(row[2:] for rows, _ in batches for row in rows))
         vectors, blank = np.stack(vectors).astype(np.float32), ~np.array(content)
-        tops = self.reference_set.tops(vectors, blank) if self.reference_set else (np.where(blank, np.float32(BLANK), np.float32(0)), None, None)
+        tops = np.where(blank, np.float32(BLANK), np.float32(0)), None, None
+        if self.reference_set: tops = self.reference_set.tops(vectors, blank)
+        rows = [(t, end, None, thumb) for t, end, _, thumb in chunk.rows]
         encoded = sum(picture is not None for _, _, picture, _ in chunk.rows)
-        return replace(chunk, rows=[(t, end, None, thumb) for t, end, _, thumb in chunk.rows], vectors=vectors, tops=tops, encoded=encoded)
+        return replace(chunk, rows=rows, vectors=vectors, tops=tops, encoded=encoded)
 
 # %% ../../nbs/library/49_cluster.ipynb #0ad67aed
-def _write(batch, job):
+def _write(batch: "pyarrow.Table", job: _Job) -> Iterator[dict]:
     "Stage 4: vectors to fragments of the tables."
     return _stage(batch, job, "write", lambda chunk, notes: [_written(chunk, job)])
 
-def _written(chunk, job):
+def _written(chunk: _Chunk, job: _Job) -> _Written:
     times, ends, _, thumbs = zip(*chunk.rows)
     key, (offsets, *tops) = f"{chunk.task.id}-{job.run}", chunk.tops
     kinds = evidence_tables() | {e.table: e for e in job.kinds}
     rows = {name: kinds[name].table_of(kept, key) for name, kept in (chunk.kept or {}).items() if kept}
     rows["frames"] = frame_rows(key, np.array(times), np.array(ends), offsets, chunk.vectors, thumbs)
     files = {name: _fragment(job, name, table) for name, table in rows.items()}
-    return _Written(replace(chunk, rows=[], vectors=None, kept=None, tops=tops), len(times), ends[-1] - times[0], files)
+    bare = replace(chunk, rows=[], vectors=None, kept=None, tops=tops)
+    return _Written(bare, len(times), ends[-1] - times[0], files)
 
-def _fragment(job, table, rows):
+def _fragment(job: _Job, table: str, rows: "pyarrow.Table") -> list:
+    "Descriptions of what was written of rows of a table."
     from lance_ray.fragment import write_fragment
-    with store_errors(job.tables): return [f for f, _ in write_fragment([rows], _uri(job.tables, table), schema=rows.schema)]
+    with store_errors(job.tables):
+        return [f for f, _ in write_fragment([rows], _uri(job.tables, table), schema=rows.schema)]
 
-def _uri(library, table): return f"{str(library).rstrip('/')}/{table}.lance"
+def _uri(library: str | Path, table: str) -> str: return f"{str(library).rstrip('/')}/{table}.lance"
 
 # %% ../../nbs/library/49_cluster.ipynb #a7cb2eaf
 class _Collected:
     "What has come in of one video."
     def __init__(self): self.parts = {}   # (task, chunk) -> `_Written`
 
-    def add(self, part): self.parts[part.chunk.task.number, part.chunk.number] = part   # the same again is the same
+    def add(self, part: _Written): # the same again is the same
+        self.parts[part.chunk.task.number, part.chunk.number] = part
 
     @property
-    def task(self): return next(iter(self.parts.values())).chunk.task
+    def task(self) -> _Task: return next(iter(self.parts.values())).chunk.task
 
     @property
-    def whole(self):
+    def whole(self) -> bool:
         lasts = [number for (_, number), p in self.parts.items() if p.chunk.last]
         return len(lasts) == self.task.of and len(self.parts) == sum(n + 1 for n in lasts)
 
-    def fragments(self, table): # its name
+    def fragments(self, table: str) -> list: # its name
         return [f for _, p in sorted(self.parts.items()) for f in p.files.get(table, [])]
 
-    def row(self, reference_set, run):
+    def row(self, reference_set: "ReferenceSet | None", run: str) -> dict: # run: see `_Job`
         "The video's row of the library."
-        parts, task = self.parts.values(), self.task
-        end, null_scores = next(p for p in parts if p.chunk.closing), None
-        if reference_set: null_scores = reference_set.null_scores(*(np.max(tops, 0) for tops in zip(*(p.chunk.tops for p in parts))))
-        return dict(id=task.id, key=f"{task.id}-{run}", title=task.title, link=task.link and public_link(task.link), frames=sum(p.frames for p in parts), **end.chunk.closing,
-                    poster=next(p.chunk.poster for p in parts if p.chunk.poster), background=reference_set.digest if reference_set else None, null=null_scores)
+        chunks, task = [p.chunk for p in self.parts.values()], self.task
+        closing, null_scores = next(c.closing for c in chunks if c.closing), None
+        if reference_set:
+            null_scores = reference_set.null_scores(*(np.max(tops, 0) for tops in zip(*(c.tops for c in chunks))))
+        return dict(id=task.id, key=f"{task.id}-{run}", title=task.title, link=task.link and public_link(task.link),
+                    frames=sum(p.frames for p in self.parts.values()), **closing,
+                    poster=next(c.poster for c in chunks if c.poster),
+                    background=reference_set.digest if reference_set else None, null=null_scores)
 
-def _enter(ingest, videos):
-    "Make whole videos, a list of (row, `_Collected`), part of the library: one entry for each table, the videos last."
+# %% ../../nbs/library/49_cluster.ipynb #2aee495f
+def _enter(ingest: Ingest, videos: list[tuple[dict, _Collected]]) -> None:
+    "Make whole videos, each with its row, part of the library: one entry for each table, the videos last."
     import lance
     ingest.writer.announce([row["key"] for row, _ in videos])
     with ingest.store.errors():
         for table in evidence_tables():
             fragments, uri = [f for _, v in videos for f in v.fragments(table)], _uri(ingest.store.path, table)
-            if fragments: lance.LanceDataset.commit(uri, lance.LanceOperation.Append(fragments), read_version=lance.dataset(uri).version)
+            if not fragments: continue
+            added, version = lance.LanceOperation.Append(fragments), lance.dataset(uri).version
+            lance.LanceDataset.commit(uri, added, read_version=version)
     ingest.writer.enter([row for row, _ in videos])
 
-def _discard(ingest):
+def _discard(ingest: Ingest) -> None:
     "Delete files of the tables that no entry names: they were written in vain."
     import lance
-    long = timedelta(hours=1) if ingest.store.local else timedelta(days=7)   # on a storage those of a coordinator that sleeps may lie there, and its clock may be another
+    # on a storage those of a coordinator that sleeps may lie there, and its clock may be another
+    long = timedelta(hours=1) if ingest.store.local else timedelta(days=7)
     with ingest.store.errors():
-        for table in evidence_tables(): lance.dataset(_uri(ingest.store.path, table)).cleanup_old_versions(older_than=long, delete_unverified=True)
+        for table in evidence_tables():
+            tables = lance.dataset(_uri(ingest.store.path, table))
+            tables.cleanup_old_versions(older_than=long, delete_unverified=True)
 
 # %% ../../nbs/library/49_cluster.ipynb #303444bf
-def _pipeline(ray, tasks, job, cluster):
+def _pipeline(ray: ModuleType, tasks: list[_Task], job: _Job) -> "ray.data.Dataset":
     "A Ray dataset of what becomes of the tasks."
     resources = ray.cluster_resources()
     cpus, gpus = max(1, int(resources.get("CPU", 1))), int(resources.get("GPU", 0))
     actors = gpus or cpus
+    openers, writers = max(1, min(cpus // 4, len(tasks))), max(1, cpus // 2)
+    pool = ray.data.ActorPoolStrategy(min_size=min(actors, len(tasks)), max_size=actors)
     told = dict(batch_size=1, batch_format="pyarrow")
     flow = ray.data.from_items([{"data": pickle.dumps(t)} for t in tasks], override_num_blocks=len(tasks))
-    flow = flow.map_batches(_open, fn_args=(job,), num_cpus=0.03, concurrency=max(1, min(cpus // 4, len(tasks))), **told)
-    flow = flow.map_batches(_read, fn_args=(job,), num_cpus=0.25, concurrency=cpus, **told)   # little is reserved, so that Ray lets both stages use what the other leaves
-    pool = ray.data.ActorPoolStrategy(min_size=min(actors, len(tasks)), max_size=actors)
-    flow = flow.map_batches(_Embed, fn_constructor_args=(job,), compute=pool, num_cpus=0.26, num_gpus=1 if gpus else None, **told)
-    return flow.map_batches(_write, fn_args=(job,), num_cpus=0.05, concurrency=max(1, cpus // 2), **told)
+    # little is reserved, so that Ray lets both stages use what the other leaves
+    flow = flow.map_batches(_open, fn_args=(job,), num_cpus=0.03, concurrency=openers, **told)
+    flow = flow.map_batches(_read, fn_args=(job,), num_cpus=0.25, concurrency=cpus, **told)
+    flow = flow.map_batches(_Embed, fn_constructor_args=(job,), compute=pool, num_cpus=0.26,
+                            num_gpus=1 if gpus else None, **told)
+    return flow.map_batches(_write, fn_args=(job,), num_cpus=0.05, concurrency=writers, **told)
 
 # %% ../../nbs/library/49_cluster.ipynb #d89b7f5f
 class _Run:
     "The coordinator: hands out tasks and enters what comes back."
-    def __init__(self, ingest, cluster, report, progress, stop):
+    kind = None   # of the last failure
+
+    def __init__(self, ingest: Ingest, cluster: Cluster, report: Added,
+                 progress: Callable | None, stop: "threading.Event | None"): # see `Library.add`
         self.ingest, self.cluster, self.report, self.stop = ingest, cluster, report, stop
         self.tell = progress or (lambda *a: None)
-        self.reference_set, self.ready, self.entered, self.lengths, self.done, self.began = reference_set_of(ingest.encoder), [], {}, {}, 0., 0.
-        self.kind, self.run = None, uuid.uuid4().hex[:12]   # of the last failure; a name, see `_Job`
+        self.reference_set, self.run = reference_set_of(ingest.encoder), uuid.uuid4().hex[:12]   # run: see `_Job`
+        self.ready, self.entered = [], {}   # (item, `_Collected`) that wait; {id: title}
+        self.lengths, self.done, self.began = {}, 0., 0.   # seconds: of videos; that were read; when one began to wait
 
-    def job(self, ray):
-        e, c = self.ingest.encoder, self.cluster
+    def job(self, ray: ModuleType) -> _Job:
+        e, c, store = self.ingest.encoder, self.cluster, self.ingest.store
         config = e.config if isinstance(getattr(e, "config", None), EncoderConfig) else None
-        known = frozenset(v["id"] for v in self.ingest.store.rows("id"))
+        known = frozenset(v["id"] for v in store.rows("id"))
         kinds = tuple(e for e in registered() if e.name not in ("seen", "said"))
-        return _Job(self.ingest.store.every, known, self.ingest.store.path, _to_send(self.ingest), config, c.task_frames, _make_register(ray, c), c.tries, ray.util.get_node_ip_address(), kinds, self.run)
+        return _Job(store.every, known, store.path, _to_send(self.ingest), config, c.task_frames,
+                    _make_register(ray, c), c.tries, ray.util.get_node_ip_address(), kinds, self.run)
 
-    def wave(self, ray, tasks):
+    def wave(self, ray: ModuleType, tasks: list[_Task]) -> list[_Task]:
         "Run tasks to their end; returns those that have to be read from start to end instead."
         open_ = {t.item: _Collected() for t in tasks}
         given, again = {t.item: t for t in tasks}, []
         job = self.job(ray)
-        blocks = _pipeline(ray, tasks, job, self.cluster).iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+        blocks = _pipeline(ray, tasks, job).iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
         try:
             with closing(prefetch(blocks, 4, self.stop)) as arriving:
                 for block in arriving:
                     for out in _rows(block): self._take(out, open_, given, again)
                     if self.ready and time.monotonic() - self.began > self.cluster.commit_seconds: self.enter()
         finally: self.enter()
-        crashed = {work[1]: work for work in ray.get(job.register.given_up.remote())}
-        for item in open_: self._skip(given[item], _crash(crashed[item], job.tries) if item in crashed else "it was lost with its worker: run it again", "crash")
+        crashed = {work[1]: _crash(work, job.tries) for work in ray.get(job.register.given_up.remote())}
+        lost = "it was lost with its worker: run it again"
+        for item in open_: self._skip(given[item], crashed.get(item, lost), "crash")
         return again
 
 # %% ../../nbs/library/49_cluster.ipynb #ae2584f9
-def _take(self: _Run, out, open_, given, again):
+def _take(self: _Run, out: _Written | _Failed,
+          open_: dict[int, _Collected], # by item: what is under way
+          given: dict[int, _Task],
+          again: list[_Task]): # gets those that have to be read from start to end
     "One answer of the pipeline."
     failed = isinstance(out, _Failed)
     for note in out.notes if failed else out.chunk.notes: warn(note)
@@ -640,7 +770,12 @@ def _take(self: _Run, out, open_, given, again):
         if not self.ready: self.began = time.monotonic()
         self.ready.append((item, video))
 
-def _skip(self: _Run, task, why, kind):
+_Run._take = _take
+
+# %% ../../nbs/library/49_cluster.ipynb #09334130
+def _skip(self: _Run, task: _Task,
+          why: str, # or the id of a video that is known
+          kind: str):
     self.kind = kind
     if kind != "known": return self.report.skipped.append((public_link(task.given), why))
     self.ingest.met_again(self.ingest.known(id=why), task.given, task.given, task.link, self.report)
@@ -658,24 +793,28 @@ def _enter_ready(self: _Run):
     if names: self.report.added += [v for v in self.ingest.store.videos if v.id in names]
     if instead: self.report.replaced += [v for v in self.ingest.store.videos if v.id in instead]
 
-_Run._take, _Run._skip, _Run.enter = _take, _skip, _enter_ready
+_Run._skip, _Run.enter = _skip, _enter_ready
 
 # %% ../../nbs/library/49_cluster.ipynb #e56c6116
 class RayExecutor:
     "Adds videos with many workers. The rows are those that one machine would write."
-    def __init__(self, cluster=None): # a `Cluster`, or the address of one; None or an empty text starts Ray on this machine
+    def __init__(self, cluster: Cluster | str | None = None # an address; None or an empty text: Ray is started here
+                ):
         self.cluster = cluster if isinstance(cluster, Cluster) else Cluster(str(cluster or "") or None)
 
-    def add(self, ingest, # an `Ingest`
-            videos, # paths, links, folders, playlists, or `sample`
-            progress=None, stop=None, wait=True): # see `Library.add`
-        "Add what is not there yet: an `Added`."
+    def add(self, ingest: Ingest,
+            videos: tuple, # paths, links, folders, playlists, or `sample`
+            progress: Callable | None = None, # this and the rest: see `Library.add`
+            stop: "threading.Event | None" = None,
+            wait: bool = True
+           ) -> Added:
+        "Add what is not there yet."
         report, cluster = Added(), self.cluster
         if cluster.address: _check_address(cluster.address)
         _ray()
         with ingest.writer.writing(wait, stop):
             items = [i for given in videos for i in _expanded(ingest, given, report, stop)]
-            tasks = [_Task(k, *_resolved(given, title)) for k, (given, title) in enumerate(dict(items).items()) if not _linked(ingest, given, report)]
+            tasks = _new_tasks(ingest, items, report)
             if not tasks: return report
             with joined(cluster) as ray:
                 if cluster.address: check_machines(ray, ingest, [t.given for t in tasks if not t.link])
@@ -683,36 +822,50 @@ class RayExecutor:
                 run = _Run(ingest, cluster, report, progress, stop)
                 try: _run_all(ray, run, tasks, cluster)
                 finally: ingest.writer.tidy(); _discard(ingest)
-        if len(videos) == len(items) == 1 and not (report.added or report.replaced) and run.kind not in (None, "known"): raise VfrError(report.skipped[-1][1], run.kind)
+        nothing = not (report.added or report.replaced) and run.kind not in (None, "known")
+        if len(videos) == len(items) == 1 and nothing: raise VfrError(report.skipped[-1][1], run.kind)
         return report
 
-def add_on_cluster(library, # a `Library`
-                   videos, # paths, links, folders, playlists, or `sample`
-                   cluster, # a `Cluster`, or the address of one; an empty string starts Ray on this machine
-                   progress=None, stop=None, wait=True): # see `Library.add`
+def add_on_cluster(library: "Library",
+                   videos: tuple, # paths, links, folders, playlists, or `sample`
+                   cluster: Cluster | str, # or the address of one; an empty string starts Ray on this machine
+                   progress: Callable | None = None, # this and the rest: see `Library.add`
+                   stop: "threading.Event | None" = None,
+                   wait: bool = True
+                  ) -> Added:
     "Short for `library.add(*videos, executor=RayExecutor(cluster))`."
     return RayExecutor(cluster).add(library.ingest, videos, progress, stop, wait)
 
-def _expanded(ingest, given, report, stop):
+# %% ../../nbs/library/49_cluster.ipynb #0240c6bb
+def _expanded(ingest: Ingest, given: str | Path, report: Added,
+              stop: "threading.Event | None") -> list[tuple]:
     "As `Library.add` understands it; here also addresses of a storage."
     stored = isinstance(given, str) and "://" in given and not is_link(given)
     return [(given, None)] if stored else ingest.expand(given, report, stop)
 
-def _resolved(given, title):
+def _new_tasks(ingest: Ingest,
+               items: list[tuple], # as `_expanded` gives them
+               report: Added) -> list[_Task]:
+    "A task for each video but those whose link is known: these are told to the report."
+    return [_Task(k, *_resolved(given, title)) for k, (given, title) in enumerate(dict(items).items())
+            if not _linked(ingest, given, report)]
+
+def _resolved(given: str, title: str | None) -> tuple[str, str | None]:
     "(what the workers are to open, its title)"
     if "://" in given: return given, title
     return (str(sample_clip()), "sample") if given == "sample" else (os.path.abspath(given), title or Path(given).stem)
 
-def _linked(ingest, given, report):
-    "Whether a link is in the library; then the report says so."
+def _linked(ingest: Ingest, given: str, report: Added) -> dict | None:
+    "The row of a video whose link is in the library; then the report says so."
     known = ingest.known(link=given) if "://" in given and public_link(given) == given else None
     if known: report.known(given, known["title"])
     return known
 
-def _run_all(ray, run, tasks, cluster):
+def _run_all(ray: ModuleType, run: _Run, tasks: list[_Task], cluster: Cluster):
     try:
         for k in range(0, len(tasks), cluster.wave):
             again = run.wave(ray, tasks[k:k + cluster.wave])
             if again: run.wave(ray, again)
     except ray.exceptions.RayError as e:
-        raise VfrError(f"the cluster broke off the work ({' '.join(str(e).split())[:200]}); what was finished is in the library, run it again for the rest", "cluster") from None
+        raise VfrError(f"the cluster broke off the work ({' '.join(str(e).split())[:200]}); "
+                       "what was finished is in the library, run it again for the rest", "cluster") from None

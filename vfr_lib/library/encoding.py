@@ -13,25 +13,31 @@ from ..cache import cache_folder
 from ..core import VfrError, write_whole
 from ..encoders.base import EMBEDDED, known_identity
 from ..encoders.inference import load_for_inference
-from .store import Store
+from .store import no_library
 
 # %% ../../nbs/library/41_encoding.ipynb #77c3eef5
-def identity_of(encoder): # as `load_for_inference` gives it
-    "What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine that computes; VfrError where an encoder does not say."
+def identity_of(encoder: "Encoder | InferenceEncoder" # as `load_for_inference` gives it
+               ) -> str:
+    """What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine
+    that computes; VfrError where an encoder does not say."""
     if hasattr(encoder, "digest"): return f"{encoder.digest} {sorted(vars(encoder.config).items())}"
     return known_identity(encoder)
 
-def name_of(given, # an encoder, or its name, as for `load_for_inference`
-            served): # as `load_for_inference` gives it
+def name_of(given: "str | Path | Encoder",         # as for `load_for_inference`
+            served: "Encoder | InferenceEncoder" # as `load_for_inference` gives it
+           ) -> str | None:
     "The name by which `load_for_inference` finds an encoder again, or None."
     folder = getattr(served, "folder", None)
     if folder is not None: return "embedded" if Path(folder) == EMBEDDED else str(Path(folder).expanduser().absolute())
     return os.fspath(given) if isinstance(given, (str, os.PathLike)) else None
 
-def _note(identity): return cache_folder("chosen") / hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+def _note(identity: str) -> Path: # see `identity_of`
+    "Where it is noted that an encoder was chosen."
+    return cache_folder("chosen") / hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 def choose_encoder(identity: str, # see `identity_of`
-                   name: "str | None"): # of the encoder, see `name_of`; without one nothing is noted
+                   name: str | None # of the encoder, see `name_of`; without one nothing is noted
+                  ) -> None:
     "Note that someone on this machine has chosen this encoder: libraries that were made with it open with it."
     if name in (None, "embedded"): return
     try:
@@ -43,15 +49,18 @@ def choose_encoder(identity: str, # see `identity_of`
 def chosen_encoder(path: str,  # of a library
                    about: dict # what the library says of itself
                   ) -> str:
-    "The name of the encoder to open a library with, the embedded one or one that was chosen on this machine; VfrError where only the library names it."
+    """The name of the encoder to open a library with, the embedded one or one that was chosen on this machine;
+    VfrError of kind `encoder` where only the library names it."""
     named = about["encoder"]
-    if named == "embedded" or named == str(EMBEDDED): return "embedded"
+    if named in ("embedded", str(EMBEDDED)): return "embedded"
+    short = named[:200]
     try: return _note(about["identity"]).read_text()
     except (VfrError, OSError, UnicodeError): pass
     if not ("/" in named or named == "resnet50-distilbert" or Path(named).expanduser().is_dir()):
-        raise VfrError(f"{path} was made with an encoder of somebody's own, {named[:200]!r}, which has no name to find it by: "
-                       f"open it in Python, vfr_lib.Library({path!r}, encoder=YOUR_ENCODER)", "encoder")
-    raise VfrError(f"{path} asks for the encoder {named[:200]!r}, which nobody has chosen on this machine: if you trust whoever made it, name it once, --encoder {shlex.quote(named[:200])}", "encoder")
+        raise VfrError(f"{path} was made with an encoder of somebody's own, {short!r}, which has no name to find it "
+                       f"by: open it in Python, vfr_lib.Library({path!r}, encoder=YOUR_ENCODER)", "encoder")
+    raise VfrError(f"{path} asks for the encoder {short!r}, which nobody has chosen on this machine: "
+                   f"if you trust whoever made it, name it once, --encoder {shlex.quote(short)}", "encoder")
 
 # %% ../../nbs/library/41_encoding.ipynb #2a6c42b0
 class LibraryEncoder:
@@ -59,41 +68,46 @@ class LibraryEncoder:
     generation = 0   # how often the library was made anew at this place with another encoder
     _loaded = _made = None   # the encoder, and what the library said of itself when it was settled
 
-    def __init__(self, store: Store,
-                 given=None): # a name for `load_for_inference`, or an encoder; None: the one that made the library, or the embedded one
+    def __init__(self, store: "Store",
+                 given: "str | Path | Encoder | None" = None # None: the one that made the library, or the embedded one
+                ):
         self.store, self.given = store, given
 
     @property
-    def encoder(self):
-        "The encoder of the library, loaded when it is needed; VfrError where it is not the one that made it, or nobody here has chosen it."
-        about = self.store.about() if self._loaded is None else None
+    def encoder(self) -> "Encoder | InferenceEncoder":
+        """The encoder of the library, loaded when it is needed; VfrError where it is not the one that made it,
+        or nobody here has chosen it."""
         if self._loaded is None:
-            served = load_for_inference(self.given if self.given is not None else chosen_encoder(self.store.path, about) if about else "embedded")
+            about, name = self.store.about(), self.given
+            if name is None: name = chosen_encoder(self.store.path, about) if about else "embedded"
+            served = load_for_inference(name)
             if about: self.settle(served, about)
             self._loaded = served
         return self._loaded
 
-    def settle(self, served, # as `load_for_inference` gives it
-               about: dict): # what the library says of itself
+    def settle(self, served: "Encoder | InferenceEncoder", # as `load_for_inference` gives it
+               about: dict # what the library says of itself
+              ) -> None:
         "VfrError where an encoder is not the one that made the library; what was given here is chosen from now on."
-        who = identity_of(served)
+        who, path = identity_of(served), self.store.path
         if about["identity"] in ("", "None"):
-            raise VfrError(f"{self.store.path} was made with an encoder that did not say which it was, so nobody can tell "
+            raise VfrError(f"{path} was made with an encoder that did not say which it was, so nobody can tell "
                            f"whether {served.name!r} is the same: add the videos to a new library")
         if who != about["identity"]:
-            raise VfrError(f"{self.store.path} was made with the encoder {about['encoder'][:200]!r} (as it was then), "
+            raise VfrError(f"{path} was made with the encoder {about['encoder'][:200]!r} (as it was then), "
                            f"not with {served.name!r}: vectors of two encoders cannot be compared; "
                            "open it with the one that made it, or add the videos to a new library")
         if served.dim != about["dim"]:
-            raise VfrError(f"{self.store.path} is damaged: it says that its vectors have {about['dim']} numbers, those of its encoder "
-                           f"have {served.dim}; put back a copy of it, or delete it and make it anew with vfr add", "damaged")
+            raise VfrError(f"{path} is damaged: it says that its vectors have {about['dim']} numbers, those of its "
+                           f"encoder have {served.dim}; put back a copy of it, or delete it and make it anew with "
+                           "vfr add", "damaged")
         if self.given is not None: choose_encoder(about["identity"], name_of(self.given, served))
         self._made = about
 
-    def follow(self):
+    def follow(self) -> None:
         "Forget what was read of a library that was made anew at this place."
         about = self.store.about()
-        if about is None and self._made: raise VfrError(f"there is no library at {self.store.path} any more: make one with vfr add {shlex.quote(self.store.path)} VIDEO")
+        if about is None and self._made: raise no_library(self.store.path, " any more")
         if self._made and (about["identity"], about["dim"]) != (self._made["identity"], self._made["dim"]):
             self._loaded = self._made = None
             self.generation += 1

@@ -7,15 +7,14 @@ __all__ = ['SUFFIXES', 'Added', 'files_below', 'file_stamp', 'Extracting', 'extr
 
 # %% ../../nbs/library/44_ingest.ipynb #e9f6c807
 import os, re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from ..cache import file_digest
 from ..core import VfrError, hms
-from .store import evidence_tables, frame_rows, is_one_of, kept_path, line_rows, new_key, same_place, schemas
-from .writer import LibraryWriter
+from .store import (evidence_tables, frame_rows, is_one_of, kept_path, line_rows, new_key, same_place,
+                                   schemas)
 from ..media.download import as_link, is_link, playlist, public_link
 from ..media.source import open_video
 from ..media.transcript import beside, lines_of
@@ -33,28 +32,35 @@ class Added:
     replaced: list = field(default_factory=list)  # of `LibraryVideo` whose path had another content before
     captions: list = field(default_factory=list)  # of (what was given, what became of its captions)
 
-    def known(self, given, title, more=""):
+    def known(self, given: str,  # a path or a link
+              title: str,
+              more: str = "") -> None:
         "Note that what was given is in the library already, under a title."
         self.skipped.append((public_link(given) if is_link(given) else given, f"is there already, as {title!r}{more}"))
 
     def __str__(self):
         n, rest = len(self.added), dict(replaced=len(self.replaced), skipped=len(self.skipped))
         if self.captions: rest["with other captions"] = len(self.captions)
-        told = [*(f"  added {v.title}  {hms(v.duration)}" for v in self.added), *(f"  replaced {v.title}  {hms(v.duration)}" for v in self.replaced),
-                *(f"  {what}: {given}" for given, what in self.captions), *(f"  skipped {given}: {why}" for given, why in self.skipped)]
+        told = [f"  added {v.title}  {hms(v.duration)}" for v in self.added]
+        told += [f"  replaced {v.title}  {hms(v.duration)}" for v in self.replaced]
+        told += [f"  {what}: {given}" for given, what in self.captions]
+        told += [f"  skipped {given}: {why}" for given, why in self.skipped]
         whole = "".join(f", {k} {what}" for what, k in rest.items() if k)
         return "\n".join([f"{n} video{'s' * (n != 1)} added{whole}", *map(_printable, told)])
 
-def _printable(text):
+def _printable(text: str) -> str:
     "The text without what a terminal would obey, or could not write."
     return re.sub("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", "\ufffd", text)
 
 # %% ../../nbs/library/44_ingest.ipynb #2707bb55
-SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv"}   # of files that count as videos in a folder
+SUFFIXES = {f".{end}" for end in   # of files that count as videos in a folder
+            "mp4 m4v mov mkv webm avi ts m2ts mts mpg mpeg wmv flv 3gp ogv".split()}
+_CAPTIONS = {".vtt", ".srt", ".ass", ".ssa"}   # lie beside videos
 
 def files_below(root: Path # a folder
-               ) -> "tuple[list[Path], list[tuple]]":
-    "The videos below a folder, and [(path, why)] of what is something else; links to folders are followed, no folder is read twice."
+               ) -> tuple[list[Path], list[tuple]]:
+    """The videos below a folder, and [(path, why)] of what is something else;
+    links to folders are followed, no folder is read twice."""
     films, others, seen = [], [], set()
     cannot = lambda e: others.append((e.filename, f"cannot be read ({e.strerror})"))
     for folder, inside, names in os.walk(root, onerror=cannot, followlinks=True):
@@ -64,17 +70,18 @@ def files_below(root: Path # a folder
         inside[:] = [] if again else sorted(name for name in inside if not name.startswith("."))
         for path in () if again else (Path(folder, name) for name in names if not name.startswith(".")):
             suffix = path.suffix.lower()
-            if not path.is_file(): others.append((path, "is a link to nothing" if path.is_symlink() else "is not a plain file"))
+            if not path.is_file():
+                others.append((path, "is a link to nothing" if path.is_symlink() else "is not a plain file"))
             elif suffix in SUFFIXES: films.append(path)
-            elif suffix not in (".vtt", ".srt", ".ass", ".ssa"): others.append((path, "its name does not end like a video's"))
+            elif suffix not in _CAPTIONS: others.append((path, "its name does not end like a video's"))
     return sorted(films), sorted(others, key=lambda other: str(other[0]))
 
-def _titled(path):
+def _titled(path: str | Path) -> str:
     "What a video is called that has no other title: its file's name, without what is no letter."
     return re.sub("[\ud800-\udfff]", "\ufffd", os.fsencode(Path(path).stem).decode("utf-8", "replace"))
 
 # %% ../../nbs/library/44_ingest.ipynb #77e36300
-def file_stamp(path: "str | Path") -> dict:
+def file_stamp(path: str | Path) -> dict:
     "The size and date of a file, as the videos table has them; empty where it is gone."
     try: s = os.stat(path)
     except (OSError, ValueError): return {}
@@ -90,13 +97,13 @@ def _holds(path: str, id: str) -> bool:
 class Extracting:
     "What a kind of evidence is told when it extracts, see `Evidence.extract`."
     every: float        # seconds between the frames that are looked at
-    encoder: object     # as `load_for_inference` gives it
-    stop: object = None # a threading.Event, or None
+    encoder: "Encoder | InferenceEncoder | None" # as `load_for_inference` gives it
+    stop: "threading.Event | None" = None
 
-def extracted(source, # a `Source`
+def extracted(source: "Source",
               settings: Extracting,
-              kinds: list | None = None # of evidence; None takes all that are registered
-             ) -> dict:
+              kinds: "Iterable[Evidence] | None" = None # None takes all that are registered
+             ) -> dict[str, list[dict]]:
     "{table: rows} of every kind of evidence but what is seen and said, which are kept with the video."
     kinds = evidence_tables().values() if kinds is None else kinds
     return {e.table: e.extract(source, settings) for e in kinds if e.name not in ("seen", "said")}
@@ -104,18 +111,18 @@ def extracted(source, # a `Source`
 # %% ../../nbs/library/44_ingest.ipynb #43fb278a
 class Ingest:
     "Adds videos one by one: reads them, and has their rows written."
-    def __init__(self, writer: LibraryWriter):
+    def __init__(self, writer: "LibraryWriter"):
         self.writer, self.store = writer, writer.store
 
     @property
-    def encoder(self):
+    def encoder(self) -> "Encoder | InferenceEncoder":
         "The encoder of the library."
         return self.writer.encoding.encoder
 
-    def expand(self, given: "str | Path", # a path, a link, a folder, a playlist, or `sample`
+    def expand(self, given: str | Path, # a path, a link, a folder, a playlist, or `sample`
                report: Added, # is told what is skipped
-               stop # a threading.Event, or None
-              ) -> "list[tuple[str, str | None]]":
+               stop: "threading.Event | None" = None
+              ) -> list[tuple[str, str | None]]:
         "(path or link, title or None) of every video behind what was given."
         if not isinstance(given, (str, os.PathLike)) or not os.fspath(given).strip():
             raise VfrError(f"{given!r} is not a video: give a path, a link or a folder")
@@ -128,18 +135,21 @@ class Ingest:
         films, others = files_below(path)
         report.skipped += [(str(p), why) for p, why in others]
         if not films:
-            raise VfrError(f"{path} holds no videos: none of {len(others)} files ends in {', '.join(sorted(SUFFIXES)[:4])} or the like")
+            ends = ", ".join(sorted(SUFFIXES)[:4])
+            raise VfrError(f"{path} holds no videos: none of {len(others)} files ends in {ends} or the like")
         return [(str(p), None) for p in films]
 
-    def known(self, **what # columns and their values
-             ) -> "dict | None":
+    def known(self, **what: object # columns and their values
+             ) -> dict | None:
         "The first video that has these values, a row."
         columns = "id", "key", "title", "link", "path", "duration", "lines", "said", "size", "modified"
         return next((v for v in self.store.rows(*columns) if all(v[k] == w for k, w in what.items())), None)
 
 # %% ../../nbs/library/44_ingest.ipynb #39634a59
-def _add_one(self: Ingest, item: str, title: "str | None", # as `expand` gives them
-             report: Added, progress, stop): # see `Library.add`
+def _add_one(self: Ingest, item: str, title: str | None, # as `expand` gives them
+             report: Added,
+             progress: Callable | None = None, stop: "threading.Event | None" = None # see `Library.add`
+            ) -> None:
     "Read one video and write its rows, the row of the video last."
     tell = progress or (lambda *a: None)
     link = public_link(item) if is_link(item) else None   # as it is shown and kept
@@ -160,8 +170,9 @@ def _add_one(self: Ingest, item: str, title: "str | None", # as `expand` gives t
     (report.replaced if row["instead"] else report.added).append(next(v for v in self.store.videos if v.id == id))
 
 def _write(self: Ingest, row: dict, # of the videos table, as far as it is known
-           frames, # `FrameVectors` with thumbnails
-           rows: dict): # {table: rows} of other kinds of evidence
+           frames: "FrameVectors",  # with thumbnails
+           rows: dict[str, list[dict]] # by table: of other kinds of evidence
+          ) -> None:
     "Write frames and what other kinds of evidence keep, {table: rows}; the row of the video last."
     reference_set, key = reference_set_of(self.encoder), new_key(row["id"])
     offsets, null_scores = measure_frames(frames.vectors, frames.blank, reference_set)
@@ -169,7 +180,8 @@ def _write(self: Ingest, row: dict, # of the videos table, as far as it is known
                 background=reference_set.digest if reference_set else None, null=null_scores)
     self.writer.announce([key])
     with self.store.errors():
-        self.store.table("frames").add(frame_rows(key, frames.times, frames.ends, offsets, frames.vectors, frames.thumbs))
+        seen = frame_rows(key, frames.times, frames.ends, offsets, frames.vectors, frames.thumbs)
+        self.store.table("frames").add(seen)
         for table, kept in rows.items():
             if kept: self.store.table(table).add(evidence_tables()[table].table_of(kept, key))
     self.writer.enter([row])
@@ -178,21 +190,23 @@ Ingest.add_one, Ingest.write = _add_one, _write
 
 # %% ../../nbs/library/44_ingest.ipynb #dc4aefee
 def _met_again(self: Ingest, known: dict, # see `known`
-               item: str, path: str, link: "str | None", report: Added):
-    "The same content again: if the file that is known holds it no longer, this one takes its place; captions that are new are read."
+               item: str, path: str, link: str | None, report: Added) -> None:
+    """The same content again: if the file that is known holds it no longer, this one takes its place;
+    captions that are new are read."""
     here, more = str(Path(path).absolute()), ""
     moved = not link and not same_place(here, known["path"]) and not _holds(known["path"], known["id"])
     new = file_stamp(here) if moved or same_place(here, known["path"]) else {}
     if moved:
-        title = _titled(here) if known["title"] == _titled(known["path"]) else known["title"]   # another one was given it
-        more = ", which had been moved here" + (f" and was {known['title']!r}" if title != known["title"] else "")
+        was = known["title"]
+        title = _titled(here) if was == _titled(known["path"]) else was   # another one was given it
+        more = ", which had been moved here" + (f" and was {was!r}" if title != was else "")
         new |= dict(path=here, title=title)
     if any(known.get(name) != value for name, value in new.items()):
         known |= new
         values = new | {"path": kept_path(known["path"])}
         with self.store.errors(): self.store.table("videos").update(where=is_one_of("id", known["id"]), values=values)
-    old = [v for v in self.store.rows("id", "key", "title", "path") if v["id"] != known["id"] and same_place(v["path"], here)]
-    if old:
+    others = [v for v in self.store.rows("id", "key", "title", "path") if v["id"] != known["id"]]
+    if old := [v for v in others if same_place(v["path"], here)]:
         self.writer.take_out(*(v["key"] for v in old))
         more += f", which replaced {old[0]['title']!r}"
     changed = None if link else self._new_captions(known, here, moved)
@@ -202,10 +216,10 @@ def _met_again(self: Ingest, known: dict, # see `known`
 Ingest.met_again = _met_again
 
 # %% ../../nbs/library/44_ingest.ipynb #94b7d83e
-def _new_captions(self: Ingest, known: dict, path: str, moved: bool = False) -> "str | None":
-    "Read the captions beside a video that is there already, if they are not those it has: what became of them, or None."
+def _new_captions(self: Ingest, known: dict, path: str, moved: bool = False) -> str | None:
+    "Read the captions beside a video that is there, if they are not those it has: what became of them, or None."
     there, own = beside(path), same_place(path, known["path"])
-    gone = known["said"] == "beside" and not there and own and not moved   # a film that was moved alone keeps what it had
+    gone = known["said"] == "beside" and not there and own and not moved   # a film moved alone keeps what it had
     if not (there or gone) or (known["lines"] and not own): return None   # those of another copy
     lines, said = lines_within(*lines_of(path), path, known["duration"])
     if said != "beside" and not gone: return None
@@ -217,7 +231,7 @@ def _new_captions(self: Ingest, known: dict, path: str, moved: bool = False) -> 
     self._with_lines(known, lines, said)
     return "captions removed" if gone else "captions changed" if known["said"] == "beside" else "captions added"
 
-def _with_lines(self: Ingest, known: dict, lines: list, said: "str | None"):
+def _with_lines(self: Ingest, known: dict, lines: "list[Line]", said: str | None) -> None:
     "Enter a video again with other lines and all else that is kept of it, in one step."
     import pyarrow as pa
     rows = self.store.rows(*schemas(1)["videos"].names)
@@ -233,11 +247,15 @@ def _with_lines(self: Ingest, known: dict, lines: list, said: "str | None"):
 Ingest._new_captions, Ingest._with_lines = _new_captions, _with_lines
 
 # %% ../../nbs/library/44_ingest.ipynb #bb1b5753
+_ENDS_ALL = "cancelled", "disk", "damaged", "lost"   # kinds of errors that are not the fault of one video
+
 class LocalExecutor:
     "Adds videos on this machine, one after the other."
     def add(self, ingest: Ingest,
             videos: tuple, # paths, links, folders, playlists, or `sample`
-            progress=None, stop=None, wait: bool = True # see `Library.add`
+            progress: Callable | None = None, # this and the rest: see `Library.add`
+            stop: "threading.Event | None" = None,
+            wait: bool = True
            ) -> Added:
         "Add what is not there yet."
         report, writer = Added(), ingest.writer
@@ -248,7 +266,7 @@ class LocalExecutor:
                     for item, title in items:
                         try: ingest.add_one(item, title, report, progress, stop)
                         except VfrError as e:
-                            if e.kind in ("cancelled", "disk", "damaged", "lost") or len(videos) == len(items) == 1: raise
+                            if e.kind in _ENDS_ALL or len(videos) == len(items) == 1: raise
                             report.skipped.append((public_link(item), str(e)))
             finally: writer.tidy()
         return report

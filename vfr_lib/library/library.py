@@ -21,16 +21,16 @@ from .search import LibrarySearch
 from .store import Store, evidence_tables, is_one_of, picture_of
 from .writer import LibraryWriter
 from ..search.calibration import reference_set_of
-from ..search.evidence import registered
 from ..search.find import SearchConfig, config_of
 
 # %% ../../nbs/library/48_library.ipynb #d954b8a3
 class Library:
     "Many videos in a folder, searched at once: `add`, `remove`, `search`, `videos`, `len`."
-    def __init__(self, path, # a folder, which need not exist yet, or an address that LanceDB knows, e.g. s3://bucket/library
-                 encoder=None, # a name for `load_for_inference`, or an encoder; None takes the one that made the library, or the embedded one
-                 every=None, # seconds between the frames that are looked at, settled with the first video; None takes what the library has, or 1
-                 create=True): # False: VfrError where there is none
+    def __init__(self, path: str | Path, # a folder, which need not exist yet, or an address that LanceDB knows
+                 encoder: "str | Path | Encoder | None" = None, # None takes the library's, or the embedded one
+                 every: float | None = None, # seconds between frames; None takes those of the library, or 1
+                 create: bool = True # False: VfrError where there is none
+                ):
         self.store = Store(path, every, create)
         self.encoding, self.lock = LibraryEncoder(self.store, encoder), WriterLock(self.store)
         self.writer = LibraryWriter(self.store, self.lock, self.encoding)
@@ -39,59 +39,67 @@ class Library:
         self.searcher = LibrarySearch(self.store, self.encoding, self.frames)
 
     @property
-    def path(self):
+    def path(self) -> str:
         "The folder, absolute, or the address."
         return self.store.path
 
     @property
-    def every(self):
+    def every(self) -> float:
         "Seconds between the frames that are looked at."
         return self.store.every
 
     @property
-    def encoder(self):
-        "The encoder of the library, loaded when it is needed; VfrError where it is not the one that made it, or nobody here has chosen it."
+    def encoder(self) -> "Encoder | InferenceEncoder":
+        """The encoder of the library, loaded when it is needed; VfrError where it is not the one that made it,
+        or nobody here has chosen it."""
         return self.encoding.encoder
 
     @property
-    def memory(self):
+    def videos(self) -> "list[LibraryVideo]":
+        "The videos in the order of adding."
+        return self.store.videos
+
+    @property
+    def memory(self) -> int | None:
         "Bytes that vectors may take in memory; None takes half of what is free."
         return self.frames.limit
 
     @memory.setter
-    def memory(self, limit): self.frames.limit = limit
-
-    @property
-    def videos(self):
-        "The videos in the order of adding, a list of `LibraryVideo`."
-        return self.store.videos
+    def memory(self, limit: int | None): self.frames.limit = limit
 
     def __len__(self): return len(self.store.rows("id"))
     def __bool__(self): return True
+
     @property
-    def _name(self): return Path(self.path).name if self.store.local else self.path
+    def _name(self) -> str: return Path(self.path).name if self.store.local else self.path
+
     def __repr__(self): return f"Library({self._name!r}, {len(self)} videos)"
 
 # %% ../../nbs/library/48_library.ipynb #57564a12
-def _add(self: Library, *videos, # paths, links, folders, playlists, or `sample`
-         progress=None, # called with (stage, done, total): `download` in bytes, `frames` in seconds
-         stop=None, # a threading.Event; once set, it ends within a second with a VfrError of kind `cancelled`; what was added stays
-         wait=True, # for another process that is writing; False gives up at once
-         executor=None, # who does the work: a `LocalExecutor`, which None takes, or a `RayExecutor`
-         cluster=None): # a `Cluster`, or a Ray cluster's address: short for `executor=RayExecutor(cluster)`
-    "Add what is not there yet: an `Added`, which says what was skipped and why. VfrError where a single video cannot be added."
+def _add(self: Library, *videos: str | Path, # paths, links, folders, playlists, or `sample`
+         progress: "Callable[[str, float, float], None] | None" = None, # told (stage, done, total): see below
+         stop: "threading.Event | None" = None, # once set, it ends within a second; what was added stays
+         wait: bool = True, # for another process that is writing; False gives up at once
+         executor: "LocalExecutor | RayExecutor | None" = None, # who does the work; None: this machine
+         cluster: "Cluster | str | None" = None # short for `executor=RayExecutor(cluster)`; a string is its address
+        ) -> "Added":
+    """Add what is not there yet; the answer says what was skipped and why. The stages are `download`, in bytes, and
+    `frames`, in seconds. VfrError where a single video cannot be added, of kind `cancelled` where it was stopped."""
     if cluster is not None:
         from vfr_lib.library.cluster import RayExecutor   # a room above this one, for those who ask for it
         executor = RayExecutor(cluster)
     return (executor or LocalExecutor()).add(self.ingest, videos, progress, stop, wait)
 
-def _remove(self: Library, video, # title, path, link, id or `LibraryVideo`
-            wait=True): # for another process that is writing
+def _remove(self: Library, video: "str | Path | LibraryVideo", # title, path, link or id
+            wait: bool = True # for another process that is writing
+           ) -> None:
     "Take a video out; its file stays. VfrError where it is not there, or where several have that name."
     with self.writer.writing(wait, encode=False):
         rows = self.store.rows("id", "key", "title", "link", "path")
         found = self.store.named(video, rows)
-        if len(found) > 1: raise VfrError(f"{video!r} names {len(found)} videos of {self.path}: give one of their ids, {', '.join(rows[i]['id'][:12] for i in found[:5])}")
+        if len(found) > 1:
+            ids = ", ".join(rows[i]["id"][:12] for i in found[:5])
+            raise VfrError(f"{video!r} names {len(found)} videos of {self.path}: give one of their ids, {ids}")
         row = rows[found[0]]
         self.lock.prove()
         with self.store.errors():
@@ -103,52 +111,68 @@ def _remove(self: Library, video, # title, path, link, id or `LibraryVideo`
 Library.add, Library.remove = _add, _remove
 
 # %% ../../nbs/library/48_library.ipynb #c3d4b55f
-def _search(self: Library, query, # what should be seen or said: a sentence, or a `Query`
+def _search(self: Library, query: "str | Query", # what should be seen or said
             top: int | None = None, # number of moments, at most; None takes that of the config
-            videos=None, # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
+            videos: "Iterable | str | LibraryVideo | None" = None, # to search in, by any of their names; None: all
             config: SearchConfig | None = None,
-            **settings # fields of `SearchConfig`; `speech=False` searches all but what is said
+            **settings: object # fields of `SearchConfig`; `speech=False` searches all but what is said
            ) -> Moments:
     "The best moments of all videos: `Moments`, best first."
     if settings.pop("said", True) is False: settings["speech"] = False   # what it was called before
     return self.searcher.search(query, videos, config_of(config, top=top, every=self.every, **settings))
 
-def _check(self: Library, repair=False, # mend what can be mended
-           wait=True): # for another process that is writing
-    "Whether all videos are whole: a `Checked`, see `check_library`."
+def _check(self: Library,
+           repair: bool = False, # mend what can be mended
+           wait: bool = True     # for another process that is writing
+          ) -> "Checked":
+    "Whether all videos are whole, see `check_library`."
     return check_library(self, repair, wait)
 
-def _repr_html_(self: Library):
+def _poster_html(title: str, jpeg: bytes | None) -> str:
+    picture = picture_of(jpeg)
+    return f"<p>{html.escape(title)}</p>" if picture is None else figure_html(picture, title, 160)
+
+def _repr_html_(self: Library) -> str:
     rows = self.store.rows("title", "duration", "poster", "frames", "lines")
-    def shown_of(title, picture): return f"<p>{html.escape(title)}</p>" if picture is None else figure_html(picture, title, 160)
-    shown = [shown_of(f"{r['title']}\n{hms(r['duration'])}", picture_of(r["poster"])) for r in rows[:60]]
+    shown = [_poster_html(f"{r['title']}\n{hms(r['duration'])}", r["poster"]) for r in rows[:60]]
     more = f"<p>and {len(rows) - 60} more</p>" if len(rows) > 60 else ""
-    whole = f"{len(rows)} video{'s' * (len(rows) != 1)}, {hms(sum(r['duration'] for r in rows))}, {sum(r['frames'] for r in rows):,} frames, {sum(r['lines'] for r in rows):,} lines of speech"
+    n, (duration, frames, lines) = len(rows), (sum(r[name] for r in rows) for name in ("duration", "frames", "lines"))
+    whole = f"{n} video{'s' * (n != 1)}, {hms(duration)}, {frames:,} frames, {lines:,} lines of speech"
     return f"<p><strong>{html.escape(self._name)}</strong>: {whole}</p>{''.join(shown)}{more}"
 
 Library.search, Library.check, Library._repr_html_ = _search, _check, _repr_html_
 
 # %% ../../nbs/library/48_library.ipynb #e0b371f7
-def build_index(library, # a `Library`
-                queries=100): # sentences to measure with
-    "Index the vectors on disk; returns {frames, queries, recall@10}, of the background's sentences against an exact scan."
+def build_index(library: Library,
+                queries: int = 100 # sentences to measure with
+               ) -> dict:
+    "Index the vectors on disk; {frames, queries, recall@10}, of the background's sentences against an exact scan."
     from lancedb.index import IvfPq
-    frames = library.store.table("frames")
+    frames, encoder = library.store.table("frames"), library.encoder
     n = frames.count_rows() if frames else 0
-    if n < 1000: raise VfrError(f"{library.path} has {n} frames: an index needs 1,000 or more, and is of use from a million on")
-    with library.writer.writing(), library.store.errors():
-        frames.create_index("vector", config=IvfPq(distance_type="cosine", num_partitions=max(1, int(n ** 0.5)), num_sub_vectors=library.encoder.dim // 8))
-    reference_set = reference_set_of(library.encoder)
-    wanted = reference_set.sentences[:queries] if reference_set else library.encoder.encode_texts(["a dog", "a house", "two people", "a street", "a red car"])
-    found = [frames.search(w, vector_column_name="vector").distance_type("cosine").nprobes(64).refine_factor(20).select(["video", "time", "_distance"]).limit(10).to_arrow() for w in wanted]
-    exact = [frames.search(w, vector_column_name="vector").distance_type("cosine").bypass_vector_index().select(["video", "time", "_distance"]).limit(10).to_arrow() for w in wanted]
-    hits = [np.mean(np.array(a["_distance"]) <= np.array(b["_distance"])[-1] + 1e-6) for a, b in zip(found, exact)]
+    if n < 1000:
+        raise VfrError(f"{library.path} has {n} frames: an index needs 1,000 or more, and is of use from a million on")
+    index = IvfPq(distance_type="cosine", num_partitions=max(1, int(n ** 0.5)), num_sub_vectors=encoder.dim // 8)
+    with library.writer.writing(), library.store.errors(): frames.create_index("vector", config=index)
+    reference_set = reference_set_of(encoder)
+    if reference_set: wanted = reference_set.sentences[:queries]
+    else: wanted = encoder.encode_texts(["a dog", "a house", "two people", "a street", "a red car"])
+    hits = [_recall_at_10(frames, w) for w in wanted]
     return {"frames": n, "queries": len(wanted), "recall@10": round(float(np.mean(hits)), 4)}
 
-# %% ../../nbs/library/48_library.ipynb #86895a3a
-_rooms = *(f"library.{room}" for room in "store encoding lock writer ingest memory search check".split()), "search.speech", "search.visual"
+def _recall_at_10(frames: "lancedb.table.Table", wanted: np.ndarray) -> float: # wanted: (dim,)
+    "The share of what the index finds that is as near as the ten nearest frames."
+    def distances(search: "LanceQueryBuilder") -> np.ndarray:
+        return np.array(search.select(["video", "time", "_distance"]).limit(10).to_arrow()["_distance"])
+    def near(): return frames.search(wanted, vector_column_name="vector").distance_type("cosine")
+    found, exact = distances(near().nprobes(64).refine_factor(20)), distances(near().bypass_vector_index())
+    return np.mean(found <= exact[-1] + 1e-6)
 
-def __getattr__(name: str):
+# %% ../../nbs/library/48_library.ipynb #86895a3a
+_rooms = [f"library.{room}" for room in "store encoding lock writer ingest memory search check".split()]
+_rooms += ["search.speech", "search.visual"]
+
+def __getattr__(name: str) -> object:
     "Names that lay here before this room was taken apart."
     from importlib import import_module
     for room in () if name.startswith("_") else _rooms:

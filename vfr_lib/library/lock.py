@@ -8,7 +8,7 @@ __all__ = ['Lease', 'WriterLock']
 # %% ../../nbs/library/42_lock.ipynb #803a1217
 import threading, time, uuid
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from ..core import VfrError, warn
 from .store import STORE_FAILURES, Store, is_one_of
 
 # %% ../../nbs/library/42_lock.ipynb #5152993a
-def _writers(store: Store):
+def _writers(store: Store) -> "lancedb.table.Table":
     "The table `writer`, made if need be."
     import pyarrow as pa
     try: return store.connection.open_table("writer")
@@ -41,7 +41,7 @@ class Lease:
                  settled: float = 2):  # seconds after which the table `writer` is not made a second time
         self.store, self.seconds, self.settled = store, seconds, settled
         self.me, self.over, self.lost = f"turn {uuid.uuid4().hex}", threading.Event(), threading.Event()
-        self._seen = None, 0.   # another's turn, and since when it stands still, by the steady clock of this machine alone
+        self._seen = None, 0.   # another's turn, and since when it stands still, by the steady clock of this machine
 
     def take(self) -> bool:
         "Whether the library is ours to write to now."
@@ -53,9 +53,10 @@ class Lease:
             if not number: time.sleep(self.settled)
             return self.is_mine()
 
-    def _silent(self, who, number):
+    def _silent(self, who: str, number: float) -> bool: # as `_turn` gives them
         "Whether a turn gave no sign of life for as long as a lease lasts."
-        if not who.startswith("turn "): return number < time.time() - 600   # of a vfr_lib before these turns: the time at which it ends
+        if not who.startswith("turn "):   # of a vfr_lib before these turns: the time at which it ends
+            return number < time.time() - 600
         if self._seen[0] != (who, number): self._seen = (who, number), time.monotonic()
         return time.monotonic() - self._seen[1] > self.seconds
 
@@ -63,13 +64,14 @@ class Lease:
         "Whether the row names this writer."
         return _turn(self.store)[0] == self.me
 
-    def sign(self, **values: str): # SQL, by column
+    def sign(self, **values: str) -> None: # SQL, by column
         "Give a sign of life."
         with suppress(*STORE_FAILURES):   # out of reach for now: the next sign may come through
-            found = _writers(self.store).update(where=is_one_of("who", self.me), values_sql={"until": "until + 1", **values})
+            changes = {"until": "until + 1", **values}
+            found = _writers(self.store).update(where=is_one_of("who", self.me), values_sql=changes)
             if not found.rows_updated: self.lost.set()
 
-    def live(self):
+    def live(self) -> None:
         "Give signs of life until it is over, or lost."
         while not self.lost.is_set() and not self.over.wait(self.seconds / 10): self.sign()
 
@@ -83,7 +85,8 @@ class WriterLock:
     def __init__(self, store: Store): self.store = store
 
     def hold(self, wait: bool = True, # for another process that is writing; False gives up at once
-             stop: "threading.Event | None" = None): # ends the waiting
+             stop: threading.Event | None = None # ends the waiting
+            ) -> AbstractContextManager:
         "A context in which nobody else writes; VfrError of kind `busy` where another process does and nobody waits."
         return (self._locked if self.store.local else self._leased)(wait, stop)
 
@@ -100,46 +103,52 @@ class WriterLock:
 
     def passed_on(self) -> VfrError:
         "The error for one whose turn has passed to another."
-        return VfrError(f"another process took over the writing of {self.store.path}, because this one gave no sign of life "
-                        "for long: what it had not finished is not in the library; run it again", "lost")
-
-    @contextmanager
-    def _locked(self, wait: bool, stop):
-        "Alone with a library in a folder, by a lock file."
-        lock = _file_lock(Path(self.store.path))
-        try: _await(lambda: _taken(lock), self.store.path, wait, stop)
-        except OSError as e:
-            raise VfrError(f"cannot write to {self.store.path} ({e.strerror}): it is read-only; copy it to a place of your own", "disk") from None
-        try: yield
-        finally: lock.release()
-
-    @contextmanager
-    def _leased(self, wait: bool, stop):
-        "Alone with a library on a storage."
-        lease = Lease(self.store, self.lease, self.settled)
-        _await(lease.take, self.store.path, wait, stop)
-        thread = threading.Thread(target=lease.live, daemon=True, name="vfr lease")
-        thread.start()
-        self._lease = lease
-        try: yield
-        finally:
-            self._lease = None
-            lease.over.set(); thread.join()
-            lease.sign(who="''")
-            with suppress(*STORE_FAILURES): _writers(self.store).optimize(cleanup_older_than=timedelta(hours=1))
+        return VfrError(f"another process took over the writing of {self.store.path}, because this one gave no sign "
+                        "of life for long: what it had not finished is not in the library; run it again", "lost")
 
 # %% ../../nbs/library/42_lock.ipynb #10ea72be
-def _file_lock(folder: Path):
+@contextmanager
+def _locked(self: WriterLock, wait: bool, stop: threading.Event | None):
+    "Alone with a library in a folder, by a lock file."
+    path = self.store.path
+    lock = _file_lock(Path(path))
+    try: _await(lambda: _taken(lock), path, wait, stop)
+    except OSError as e:
+        raise VfrError(f"cannot write to {path} ({e.strerror}): it is read-only; copy it to a place of your own",
+                       "disk") from None
+    try: yield
+    finally: lock.release()
+
+@contextmanager
+def _leased(self: WriterLock, wait: bool, stop: threading.Event | None):
+    "Alone with a library on a storage."
+    lease = Lease(self.store, self.lease, self.settled)
+    _await(lease.take, self.store.path, wait, stop)
+    thread = threading.Thread(target=lease.live, daemon=True, name="vfr lease")
+    thread.start()
+    self._lease = lease
+    try: yield
+    finally:
+        self._lease = None
+        lease.over.set(); thread.join()
+        lease.sign(who="''")
+        with suppress(*STORE_FAILURES): _writers(self.store).optimize(cleanup_older_than=timedelta(hours=1))
+
+WriterLock._locked, WriterLock._leased = _locked, _leased
+
+# %% ../../nbs/library/42_lock.ipynb #28436da3
+def _file_lock(folder: Path) -> "filelock.FileLock":
     from filelock import FileLock
     try: folder.mkdir(parents=True, exist_ok=True); return FileLock(folder / ".lock")
-    except OSError as e: raise VfrError(f"cannot write to {folder} ({e.strerror}): give a folder of your own", "disk") from None
+    except OSError as e:
+        raise VfrError(f"cannot write to {folder} ({e.strerror}): give a folder of your own", "disk") from None
 
-def _taken(lock) -> bool:
+def _taken(lock: "filelock.FileLock") -> bool:
     from filelock import Timeout
     try: return bool(lock.acquire(timeout=0))
     except Timeout: return False
 
-def _await(take: "Callable[[], bool]", path: str, wait: bool, stop):
+def _await(take: Callable[[], bool], path: str, wait: bool, stop: threading.Event | None):
     "Call `take` until it gives True: the library is ours to write to."
     told = False
     while not take():

@@ -12,15 +12,14 @@ from dataclasses import replace
 import numpy as np
 
 from ..core import VfrError
-from .encoding import LibraryEncoder
-from .store import Store
 from ..search.calibration import BLANK, reference_set_of
 from ..search.visual import FrameMatrix
 
 # %% ../../nbs/library/45_memory.ipynb #550b5307
-def null_scores_of(rows, # of the videos table: dicts with background and null
-                   reference_set): # a `ReferenceSet`, or None
-    "float32 (videos, sentences): how high reference sentences come in each video; None where one was measured with others."
+def null_scores_of(rows: list[dict], # of the videos table, with background and null
+                   reference_set: "ReferenceSet | None"
+                  ) -> np.ndarray | None:
+    "float32 (videos, sentences): how high reference sentences come in each; None where one was measured with others."
     if reference_set is None: return None
     nulls = [reference_set.known_null(r["background"], r["null"]) for r in rows]
     if any(n is None for n in nulls): return None
@@ -28,8 +27,9 @@ def null_scores_of(rows, # of the videos table: dicts with background and null
     if np.isnan(nulls).any() or np.isposinf(nulls).any(): raise ValueError("what was measured of a video is no number")
     return nulls
 
-def check_frames(found, # rows of the frames table without their thumbnails, a `pyarrow.Table`
-                 dim): # of the vectors
+def check_frames(found: "pyarrow.Table", # rows of the frames table without their thumbnails
+                 dim: int                # of the vectors
+                ) -> None:
     "ValueError where times are none, or vectors have another size."
     if found.schema.field("vector").type.list_size != dim: raise ValueError(f"its vectors have not {dim} numbers")
     if any(found[name].null_count for name in found.column_names): raise ValueError("a frame is not whole")
@@ -58,20 +58,22 @@ class FrameMemory:
     limit = None   # bytes that vectors may take in memory; None takes half of what is free
     _held = None
 
-    def __init__(self, store: Store, encoding: LibraryEncoder):
+    def __init__(self, store: "Store", encoding: "LibraryEncoder"):
         self.store, self.encoding = store, encoding
         self.blank = {}   # {key: times of frames that show nothing}, of libraries older than this question
 
-    def forget(self):
+    def forget(self) -> None:
         "Free what is held: the next `load` reads it again."
         self._held = None
 
-    def add_blank(self, times): # {key: times of frames that show nothing}, float arrays
+    def add_blank(self, times: dict[str, np.ndarray] # by key: seconds of frames that show nothing
+                 ) -> None:
         "Note that frames show nothing, which a library made by an older version does not know."
         self.blank |= times
-        if times and (m := self._held): self._held = replace(m, offsets=self._with_blank(m.videos, m.starts, m.times, m.offsets))
+        if times and (m := self._held):
+            self._held = replace(m, offsets=self._with_blank(m.videos, m.starts, m.times, m.offsets))
 
-    def load(self):
+    def load(self) -> FrameMatrix | None:
         "What is in the library now, in memory; read again only where something has changed."
         table, frames = self.store.table("videos"), self.store.table("frames")
         if table is None: return None
@@ -88,32 +90,42 @@ class FrameMemory:
                 found = frames.search().select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
                 try: self._held = self.arranged(state, rows, found)
                 except VfrError:
-                    if not again or table.version == state[1]: raise   # else a video was replaced or taken out meanwhile
+                    if not again or table.version == state[1]: raise   # else a video went meanwhile
                 else: return self._held
 
-    def fits(self, keys=None):
-        "Whether the vectors fit into memory, of all videos or of those with these keys."
+    def fits(self, keys: "Collection[str] | None" = None # of videos; None takes all
+            ) -> bool:
+        "Whether the vectors of videos fit into memory, or are there already."
         import psutil
         n = sum(v["frames"] for v in self.store.rows("frames", "key") if keys is None or v["key"] in keys)
-        return n * self.encoding.encoder.dim * 2 <= (psutil.virtual_memory().available // 2 if self.limit is None else self.limit) or (self._held is not None and self._held.state[0] == self.encoding.generation and len(self._held.vectors) == n)
+        limit = psutil.virtual_memory().available // 2 if self.limit is None else self.limit
+        if n * self.encoding.encoder.dim * 2 <= limit: return True
+        held = self._held
+        return held is not None and held.state[0] == self.encoding.generation and len(held.vectors) == n
 
 # %% ../../nbs/library/45_memory.ipynb #a644a23c
-def _arranged(self: FrameMemory, state, rows, found):
-    "Rows of the frames table as a `FrameMatrix`."
+def _numbers(found: "pyarrow.Table", rows: list[dict]) -> np.ndarray:
+    "To which of the videos each frame belongs, int (n,); len(rows): to none of them."
     order = {r["key"]: i for i, r in enumerate(rows)}
     names = found["video"].combine_chunks().dictionary_encode()
     rank = np.array([order.get(v, len(rows)) for v in names.dictionary.to_pylist()], np.int64)
-    which = rank[names.indices.to_numpy(zero_copy_only=False)] if len(found) else np.zeros(0, np.int64)
+    return rank[names.indices.to_numpy(zero_copy_only=False)] if len(found) else np.zeros(0, np.int64)
+
+def _arranged(self: FrameMemory, state: tuple | None, # what the tables looked like
+              rows: list[dict],       # of the videos table
+              found: "pyarrow.Table") -> FrameMatrix: # of the frames table, without thumbnails
+    "Rows of the frames table as a `FrameMatrix`."
+    which = _numbers(found, rows)
     column = lambda name: found[name].combine_chunks().to_numpy(zero_copy_only=False)
-    times, sort = column("time"), None
-    if len(which) and (np.any(which == len(rows)) or np.any(np.diff(which) < 0) or np.any((np.diff(times) <= 0) & (np.diff(which) == 0))):
+    times, sort, steps = column("time"), None, np.diff(which)
+    if np.any(which == len(rows)) or np.any(steps < 0) or np.any((np.diff(times) <= 0) & (steps == 0)):
         sort = np.lexsort((times, which))
         sort = sort[which[sort] < len(rows)]
     pick = (lambda a: a) if sort is None else (lambda a: a[sort])
     starts = np.searchsorted(pick(which), np.arange(len(rows) + 1))
     if [int(n) for n in np.diff(starts)] != [r["frames"] for r in rows]:
-        raise VfrError(f"{self.store.path} is damaged: frames are missing; vfr check {shlex.quote(self.store.path)} says "
-                       "of which video, and --repair removes it, so that vfr add reads it again", "damaged")
+        raise VfrError(f"{self.store.path} is damaged: frames are missing; vfr check {shlex.quote(self.store.path)} "
+                       "says of which video, and --repair removes it, so that vfr add reads it again", "damaged")
     check_frames(found, self.encoding.encoder.dim)
     vectors = found["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(found), -1)
     offsets = self._with_blank(rows, starts, pick(times), pick(column("usual")))
@@ -122,7 +134,8 @@ def _arranged(self: FrameMemory, state, rows, found):
     nulls = null_scores_of(rows, reference_set)
     return FrameMatrix(rows, starts, vectors, offsets, pick(times), pick(column("end")), nulls, state)
 
-def _with_blank(self: FrameMemory, rows, starts, times, offsets):
+def _with_blank(self: FrameMemory, rows: list[dict],
+                starts: np.ndarray, times: np.ndarray, offsets: np.ndarray) -> np.ndarray: # as in a `FrameMatrix`
     "The CSLS offsets, `BLANK` at frames of which it has turned out since they were added that they show nothing."
     known = [i for i, r in enumerate(rows) if r["key"] in self.blank]
     offsets = offsets.copy() if known else offsets

@@ -12,13 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from ..core import Moments, VfrError, warn
-from .encoding import LibraryEncoder
 from .ingest import file_stamp
-from .memory import FrameMemory, null_scores_of
-from .store import LibraryVideo, Store, is_one_of, lines_with_words, picture_of, words_index
+from .memory import null_scores_of
+from .store import LibraryVideo, is_one_of, lines_with_words, picture_of, words_index
 from ..search.calibration import reference_set_of
 from ..search.embedding import has_content
-from ..search.evidence import Evidence, Hit
+from ..search.evidence import Evidence
 from ..search.find import SearchConfig, moment_of, rank_all
 from ..search.visual import FrameMatrix, FrameView, view_of
 
@@ -28,12 +27,13 @@ class Changed(Exception):
 
 class LibraryCorpus:
     "The chosen videos of a library as they are now, see `Corpus`."
-    def __init__(self, store: Store, encoding: LibraryEncoder, memory: FrameMemory,
+    def __init__(self, store: "Store", encoding: "LibraryEncoder", memory: "FrameMemory",
                  keys: list[str],     # of the videos that are searched
                  config: SearchConfig,
-                 copies: dict):       # {table: (its version, a copy with an index in memory)}, of libraries that have none
+                 copies: dict,        # {table: (its version, a copy with an index in memory)}, of libraries without one
+                 whole: bool = False): # these are all videos of the library
         self.store, self.memory, self.keys, self.config, self._copies = store, memory, keys, config, copies
-        self.encoder, self.also, self._views = encoding.encoder, set(), []
+        self.encoder, self.whole, self.also, self._views = encoding.encoder, whole, set(), []
 
     def rows(self, evidence: Evidence) -> list[dict]:
         "All rows of these videos."
@@ -41,9 +41,8 @@ class LibraryCorpus:
             table = self.store.table(evidence.table)
             return [] if table is None else self._of_these(table.search()).limit(None).to_arrow().to_pylist()
 
-    def _of_these(self, search):
-        if len(self.keys) == len(self.store.rows("id")): return search
-        return search.where(is_one_of("video", *self.keys), prefilter=True)
+    def _of_these(self, search: "LanceQueryBuilder") -> "LanceQueryBuilder":
+        return search if self.whole else search.where(is_one_of("video", *self.keys), prefilter=True)
 
     def matches(self, evidence: Evidence, words: list[str], any_of: bool = False, limit: int = 500) -> list[dict]:
         "See `Corpus.matches`: by the full-text index, in which every text of `words` is a document."
@@ -51,17 +50,19 @@ class LibraryCorpus:
         with self.store.errors():
             table = self._indexed(evidence.table)
             if table is None: return []
-            wanted = MatchQuery(" ".join(words), "words", operator=FullTextOperator.OR if any_of else FullTextOperator.AND)
+            how = FullTextOperator.OR if any_of else FullTextOperator.AND
+            search = table.search(MatchQuery(" ".join(words), "words", operator=how), query_type="fts")
             columns = [n for n in table.schema.names if n != "words"]
-            found = self._of_these(table.search(wanted, query_type="fts").select([*columns, "_doc_index", "_score"])).limit(limit).to_arrow()
+            found = self._of_these(search.select([*columns, "_doc_index", "_score"])).limit(limit).to_arrow()
         keys = set(self.keys)
         return [dict(r, index=r["_doc_index"][0]) for r in found.to_pylist() if r["video"] in keys]
 
-    def _indexed(self, name):
+    def _indexed(self, name: str) -> "lancedb.table.Table | None":
         "A table with its index of words, or None where there is nothing in it."
         table = self.store.table(name)
         if table is None or not table.count_rows(): return None
-        if "words" in table.schema.names and any("words" in i.columns for i in table.list_indices()): return table
+        is_indexed = any("words" in i.columns for i in table.list_indices())
+        if is_indexed and "words" in table.schema.names: return table
         if self._copies.get(name, (None,))[0] != table.version:
             import lancedb
             copy = lancedb.connect("memory://").create_table(name, lines_with_words(table))
@@ -70,98 +71,119 @@ class LibraryCorpus:
         return self._copies[name][1]
 
 # %% ../../nbs/library/46_search.ipynb #crp00004
-def _view(self: LibraryCorpus, query) -> FrameView:
+def _view(self: LibraryCorpus, query: "str | Query") -> FrameView:
     "The frames of the videos measured by the query, see `Corpus`; `Changed` where one of them has gone."
     for known, searched, view in self._views:
         if known is query and self.also <= searched: return view
     wanted, everything = set(self.keys), self.memory.fits()
     matrix = self.memory.load() if everything else self._candidates(query, max(50, 10 * self.config.top))
-    chosen = [i for i, v in enumerate(matrix.videos) if v["key"] in wanted]   # a video that came in meanwhile is left for the next question
+    # a video that came in meanwhile is left for the next question
+    chosen = [i for i, v in enumerate(matrix.videos) if v["key"] in wanted]
     if everything and len(chosen) < len(wanted): raise Changed
-    with self.store.errors():
-        nulls = None if everything else null_scores_of([r for r in self.store.rows("key", "background", "null") if r["key"] in wanted], reference_set_of(self.encoder))
+    nulls = None if everything else self._null_scores()
     try: view = view_of(query, matrix, self.encoder, chosen, self.config.level, nulls)
     except ValueError as e:
-        raise VfrError(f"{self.store.path} is damaged: {e}; vfr check {shlex.quote(self.store.path)} says of which video", "damaged") from None
+        raise VfrError(f"{self.store.path} is damaged: {e}; vfr check {shlex.quote(self.store.path)} says of which "
+                       "video", "damaged") from None
     self._views.append((query, wanted if everything else set(self.also), view))
     return view
+
+def _null_scores(self: LibraryCorpus) -> np.ndarray | None:
+    "How high reference sentences come in each of the videos, see `null_scores_of`."
+    wanted = set(self.keys)
+    with self.store.errors():
+        rows = [r for r in self.store.rows("key", "background", "null") if r["key"] in wanted]
+        return null_scores_of(rows, reference_set_of(self.encoder))
 
 def _near(self: LibraryCorpus, query: str, n: int) -> list[str]:
     "The keys of the videos of the `n` frames that the index on disk proposes for a sentence."
     wanted = self.encoder.encode_texts([query])[0]
-    search = self.store.table("frames").search(wanted, vector_column_name="vector").distance_type("cosine").nprobes(64).refine_factor(20)
-    return self._of_these(search).select(["video", "_distance"]).limit(n).to_arrow()["video"].to_pylist()
+    search = self.store.table("frames").search(wanted, vector_column_name="vector").distance_type("cosine")
+    search = self._of_these(search.nprobes(64).refine_factor(20))
+    return search.select(["video", "_distance"]).limit(n).to_arrow()["video"].to_pylist()
 
-def _candidates(self: LibraryCorpus, query, n: int) -> FrameMatrix:
+def _candidates(self: LibraryCorpus, query: "str | Query", n: int) -> FrameMatrix:
     "The videos of the `n` best frames by the index on disk, and those in `also`."
     if not isinstance(query, str) and not self.memory.fits(self.keys):
-        raise VfrError(f"{self.store.path} is larger than memory: only sentences can be searched in it, or name fewer videos")
+        raise VfrError(f"{self.store.path} is larger than memory: only sentences can be searched in it, "
+                       "or name fewer videos")
     rows = self.store.rows("key", "title", "link", "path", "duration", "frames", "background", "null")
     with self.store.errors():
         near = {*self._near(query, n), *self.also} if isinstance(query, str) else set(self.keys)
-        found = self.store.table("frames").search().where(is_one_of("video", *near)).select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
+        found = self.store.table("frames").search().where(is_one_of("video", *near))
+        found = found.select(["video", "time", "end", "usual", "vector"]).limit(None).to_arrow()
         return self.memory.arranged(None, [r for r in rows if r["key"] in near], found)
 
-LibraryCorpus.view, LibraryCorpus._near, LibraryCorpus._candidates = _view, _near, _candidates
+LibraryCorpus.view, LibraryCorpus._null_scores = _view, _null_scores
+LibraryCorpus._near, LibraryCorpus._candidates = _near, _candidates
 
 # %% ../../nbs/library/46_search.ipynb #16a2978c
 class LibrarySearch:
     "Answers questions to a whole library."
-    def __init__(self, store: Store, encoding: LibraryEncoder, memory: FrameMemory):
+    def __init__(self, store: "Store", encoding: "LibraryEncoder", memory: "FrameMemory"):
         self.store, self.encoding, self.memory = store, encoding, memory
         self._copies, self._judged = {}, set()   # see `LibraryCorpus`; (key, time) of answers that were looked at
 
-    def search(self, query, # what should be seen or said: a sentence, or a `Query`
-               videos,      # titles, paths, links, ids or `LibraryVideo`s to search in; None takes all
+    def search(self, query: "str | Query", # what should be seen or said
+               videos: "Iterable | str | LibraryVideo | None", # titles, paths, links, ids or `LibraryVideo`s; None: all
                config: SearchConfig) -> Moments:
-        "The best moments of all videos: `Moments`, best first."
+        "The best moments of all videos, best first."
         self.encoding.follow()
         config.check(query)
         rows, corpus, hits = self._hits(query, videos, config)
         view, known = corpus.view(query), {r["key"]: r for r in rows}
         frames = [(h.video, view.at(h)[0]) for h in hits]
-        if self._found_blank([f for f, h in zip(frames, hits) if h.evidence == ("seen",)]): return self.search(query, videos, config)
+        seen = [f for f, h in zip(frames, hits) if h.evidence == ("seen",)]
+        if self._found_blank(seen): return self.search(query, videos, config)
         self._look_for_changes(rows, {h.video for h in hits})
         if config.exact: hits = [view.refined(h, known[h.video]["path"]) for h in hits]
-        of = lambda h: moment_of(h, view, known[h.video]["link"] or known[h.video]["path"], known[h.video]["title"])
-        answer = Moments(map(of, hits))
+        where = lambda row: (row["link"] or row["path"], row["title"])
+        answer = Moments(moment_of(h, view, *where(known[h.video])) for h in hits)
         if config.pictures: answer[:] = self._with_pictures(answer, frames)
         answer.level, answer.files = config.level, {r["link"]: r["path"] for r in rows if r["link"]}
         return answer
 
-    def _hits(self, query, videos, config):
-        "(rows of all videos, the corpus of those that were chosen, its hits), asked again where a video was replaced or taken out meanwhile."
+    def _hits(self, query: "str | Query", videos: object, config: SearchConfig) -> tuple: # see `search`
+        """(rows of all videos, the corpus of those that were chosen, its hits), asked again where a video was replaced
+        or taken out meanwhile."""
+        path = self.store.path
         for _ in range(9):
             rows = self.store.rows("id", "key", "title", "link", "path", "duration", "size", "modified")
-            if not rows: self.store.check_tables()
-            if not rows: raise VfrError(f"the library {self.store.path} is empty: add a video first, vfr add {shlex.quote(self.store.path)} VIDEO")
+            if not rows:
+                self.store.check_tables()
+                raise VfrError(f"the library {path} is empty: add a video first, vfr add {shlex.quote(path)} VIDEO")
             keys = [rows[i]["key"] for i in self._chosen(videos, rows)]
-            corpus = LibraryCorpus(self.store, self.encoding, self.memory, keys, config, self._copies)
+            corpus = LibraryCorpus(self.store, self.encoding, self.memory, keys, config, self._copies,
+                                   whole=len(keys) == len(rows))
             try:
                 hits = rank_all(query, corpus, config)
                 corpus.also = {h.video for h in hits}
                 corpus.view(query)
                 return rows, corpus, hits
             except Changed: continue
-        raise VfrError(f"{self.store.path} is being changed all the time: ask again", "busy")
+        raise VfrError(f"{path} is being changed all the time: ask again", "busy")
 
-    def _chosen(self, videos, rows):
+    def _chosen(self, videos: object, rows: list[dict]) -> list[int]:
         "Indices of the videos that were named; None names all."
         if videos is None: return list(range(len(rows)))
         names = [videos] if isinstance(videos, (str, LibraryVideo)) else list(videos)
         return sorted({i for name in names for i in self.store.named(name, rows)})
 
 # %% ../../nbs/library/46_search.ipynb #crp00006
-def _look_for_changes(self: LibrarySearch, rows, keys):
+def _look_for_changes(self: LibrarySearch, rows: list[dict], keys: set[str]) -> None:
     "Warn where the file of an answer is another one than when it was added."
     for r in (r for r in rows if r["key"] in keys and not r["link"] and r.get("size") is not None):
-        now = file_stamp(r["path"])
-        if now and (now["size"] != r["size"] or abs(now["modified"] - r["modified"]) > 2_000_000_000):   # some disks keep even seconds only
-            warn(f"{r['path']} was changed since it was added, the answers are of what it was: "
-                 f"vfr add {shlex.quote(self.store.path)} {shlex.quote(r['path'])}")
+        now, path = file_stamp(r["path"]), r["path"]
+        if not now: continue
+        later = abs(now["modified"] - r["modified"]) > 2_000_000_000   # some disks keep even seconds only
+        if later or now["size"] != r["size"]:
+            warn(f"{path} was changed since it was added, the answers are of what it was: "
+                 f"vfr add {shlex.quote(self.store.path)} {shlex.quote(path)}")
 
-def _thumbnails(self: LibrarySearch, frames): # of (key of the video, seconds)
-    "The thumbnails of sampled frames, RGB arrays, or None where one is lost."
+def _thumbnails(self: LibrarySearch,
+                frames: list[tuple[str, float]] # (key of the video, seconds)
+               ) -> list[np.ndarray | None]:
+    "The thumbnails of sampled frames, RGB uint8 (height, width, 3), or None where one is lost."
     near = lambda key, t: f"({is_one_of('video', key)} AND time >= {t - 1e-4!r} AND time <= {t + 1e-4!r})"
     if not frames: return []
     with self.store.errors():
@@ -170,24 +192,32 @@ def _thumbnails(self: LibrarySearch, frames): # of (key of the video, seconds)
     small = {(r["video"], round(r["time"], 3)): r["thumb"] for r in found}
     return [picture_of(small.get((key, round(t, 3)))) for key, t in frames]
 
-def _with_pictures(self: LibrarySearch, moments, frames):
+def _with_pictures(self: LibrarySearch, moments: Moments, frames: list[tuple[str, float]]) -> "list[Moment]":
     "The moments with the thumbnails of their best frames."
     lost = np.full((90, 160, 3), 128, np.uint8)   # grey: the thumbnail is lost, the moment is not
     return [replace(m, image=lost if p is None else p) for m, p in zip(moments, self._thumbnails(frames))]
 
-def _found_blank(self: LibrarySearch, frames):
-    "Whether answers turn out to show nothing, which a library made by an older version does not know: then all frames of their videos are looked at."
+LibrarySearch._look_for_changes, LibrarySearch._thumbnails = _look_for_changes, _thumbnails
+LibrarySearch._with_pictures = _with_pictures
+
+# %% ../../nbs/library/46_search.ipynb #458bd54b
+def _is_empty(picture: np.ndarray | None) -> bool: return picture is not None and not has_content(picture)
+
+def _found_blank(self: LibrarySearch,
+                 frames: list[tuple[str, float]] # (key of the video, seconds) of answers
+                ) -> bool:
+    "Whether answers turn out to show nothing; the memory is told what frames of their videos do."
     new = [f for f in frames if f not in self._judged]
     self._judged |= set(new)
-    empty = {key for (key, _), p in zip(new, self._thumbnails(new)) if p is not None and not has_content(p)} - self.memory.blank.keys()
-    times = {}
-    for key in empty:
-        with self.store.errors():
-            rows = self.store.table("frames").search().where(is_one_of("video", key)).select(["time", "thumb"]).limit(None).to_arrow().to_pylist()
-        pictures = [(r["time"], picture_of(r["thumb"])) for r in rows]
-        times[key] = np.array([t for t, p in pictures if p is not None and not has_content(p)])
-    self.memory.add_blank(times)
+    empty = {key for (key, _), p in zip(new, self._thumbnails(new)) if _is_empty(p)} - self.memory.blank.keys()
+    self.memory.add_blank({key: self._empty_frames(key) for key in empty})
     return bool(empty)
 
-LibrarySearch._look_for_changes, LibrarySearch._thumbnails = _look_for_changes, _thumbnails
-LibrarySearch._with_pictures, LibrarySearch._found_blank = _with_pictures, _found_blank
+def _empty_frames(self: LibrarySearch, key: str) -> np.ndarray:
+    "The times of a video's frames that show nothing, seconds."
+    with self.store.errors():
+        rows = self.store.table("frames").search().where(is_one_of("video", key))
+        rows = rows.select(["time", "thumb"]).limit(None).to_arrow().to_pylist()
+    return np.array([r["time"] for r in rows if _is_empty(picture_of(r["thumb"]))])
+
+LibrarySearch._found_blank, LibrarySearch._empty_frames = _found_blank, _empty_frames

@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'STORE_FAILURES', 'evidence_tables', 'schemas', 'kept_path', 'same_place', 'path_kept', 'LibraryVideo',
            'new_key', 'age_of', 'frame_rows', 'video_rows', 'line_rows', 'words_index', 'lines_with_words',
            'store_errors', 'is_one_of', 'check_columns', 'checked_about', 'check_videos', 'is_jpeg', 'picture_of',
-           'place_of', 'check_folder', 'shown_row', 'current_rows', 'has_name', 'Store']
+           'no_library', 'place_of', 'check_folder', 'shown_row', 'current_rows', 'has_name', 'Store']
 
 # %% ../../nbs/library/40_store.ipynb #6ce6d605
 import io, math, os, re, shlex, uuid
@@ -27,20 +27,22 @@ from ..search.evidence import registered
 from ..search.speech import line_dicts
 
 # %% ../../nbs/library/40_store.ipynb #cd6e1616
-FORMAT = 2   # of the tables; since 2 the rows of a video lie under its `key`, before that under its id, and lines have `words`
+FORMAT = 2   # of the tables; before, rows of a video lay under its id and not its `key`, and lines had no `words`
 
 def evidence_tables() -> dict:
-    "{name of a table: the `Evidence` whose rows lie there}, of all that is registered: `frames` is what is seen, `lines` what is said."
+    "{table: the `Evidence` whose rows lie there}, of all that is registered: `frames` is seen, `lines` is said."
     return {e.table: e for e in registered()}
 
 def schemas(dim: int # of the vectors
-           ) -> dict:
+           ) -> "dict[str, pyarrow.Schema]":
     "{name of a table: its `pyarrow.Schema`}; times are seconds."
     import pyarrow as pa
     text, number, seconds = pa.string(), pa.int64(), pa.float64()
     about = dict(format=number, encoder=text, identity=text, dim=number, every=seconds)
-    frames = dict(video=text, time=seconds, end=seconds, usual=pa.float32(), vector=pa.list_(pa.float16(), dim), thumb=pa.binary())
-    kinds = {name: e.schema().insert(0, pa.field("video", text)) for name, e in evidence_tables().items() if name != "frames"}
+    frames = dict(video=text, time=seconds, end=seconds, usual=pa.float32(), vector=pa.list_(pa.float16(), dim),
+                  thumb=pa.binary())
+    keyed = lambda e: e.schema().insert(0, pa.field("video", text))
+    kinds = {name: keyed(e) for name, e in evidence_tables().items() if name != "frames"}
     videos = dict(id=text, title=text, link=text, path=text, duration=seconds, frames=number, lines=number, said=text,
                   added=text, background=text, null=pa.list_(pa.float32()), poster=pa.binary(),
                   key=text, instead=pa.list_(text),   # the keys of what a video replaced
@@ -49,10 +51,11 @@ def schemas(dim: int # of the vectors
     return dict(about=schema(about), frames=schema(frames), **kinds, videos=schema(videos))
 
 # %% ../../nbs/library/40_store.ipynb #9e2b02d3
-def kept_path(path: "str | Path" # of a file
+def kept_path(path: str | Path # of a file
              ) -> str:
-    "An absolute path as text for a table, read as UTF-8: a byte that is no letter becomes `//` and two hexadecimal digits."
-    text = os.fsencode(Path(path).absolute()).decode("utf-8", "surrogateescape")   # where the system's names are read otherwise, too
+    "An absolute path as text for a table, read as UTF-8: a byte that is no letter becomes `//` and two hex digits."
+    raw = os.fsencode(Path(path).absolute())
+    text = raw.decode("utf-8", "surrogateescape")   # where the system's names are read otherwise, too
     return re.sub("[\udc80-\udcff]", lambda m: f"//{ord(m[0]) - 0xdc00:02x}", text)
 
 def same_place(path: str, other: str) -> bool:
@@ -77,11 +80,11 @@ class LibraryVideo:
     duration: float   # seconds
     frames: int       # that were looked at
     lines: int        # of what is said
-    caption_source: str         # where these come from: `captions`, `beside`, `embedded`, or None
+    caption_source: str # where these come from: `captions`, `beside`, `embedded`, or None
     added: str        # date and time, UTC
 
     @property
-    def missing(self):
+    def missing(self) -> bool:
         "Whether the file is gone: it is still found, but cannot be played."
         return not os.path.isfile(self.path)
 
@@ -91,26 +94,29 @@ def new_key(id: str # of a video
     "A name under which the rows of one attempt to add a video lie."
     return f"{id}-{uuid.uuid4().hex[:12]}"
 
-def age_of(row: dict):
-    "What videos are ordered by."
+def age_of(row: dict # of the videos table
+          ) -> tuple[str, str]:
+    "What videos are ordered by: when they were added, and the key."
     return row["added"] or "", row.get("key") or ""
 
 def frame_rows(id: str, # the key of the video, see `new_key`
                times: np.ndarray, ends: np.ndarray, # float (n,), seconds
                offsets: np.ndarray, # float32 (n,), see `csls_offset`
                vectors: np.ndarray, # float (n, dim)
-               thumbs: "list[bytes]"): # n JPEG files
-    "Frames of one video as rows of the frames table, a `pyarrow.Table`."
+               thumbs: list[bytes] # n JPEG files
+              ) -> "pyarrow.Table":
+    "Frames of one video as rows of the frames table."
     import pyarrow as pa
     dim = vectors.shape[1]
     lists = pa.FixedSizeListArray.from_arrays(pa.array(np.asarray(vectors, np.float16).ravel()), dim)
     columns = [pa.array([id] * len(times)), times, ends, offsets, lists, pa.array(list(thumbs), pa.binary())]
     return pa.table(columns, schema=schemas(dim)["frames"])
 
-def video_rows(rows: list[dict]): # dicts; `null` may be an array, `added` is now where it is not given
-    "Rows of the videos table, a `pyarrow.Table`."
+def video_rows(rows: list[dict] # `null` may be an array, `added` is now where it is not given
+              ) -> "pyarrow.Table":
+    "Rows of the videos table."
     import pyarrow as pa
-    def row(r):
+    def row(r: dict) -> dict:
         added = r.get("added") or datetime.now(timezone.utc).isoformat(timespec="microseconds")
         title = re.sub("[\ud800-\udfff]", "\ufffd", r["title"])   # of a file whose name is no UTF-8
         path, null_scores = (r.get(name) for name in ("path", "null"))
@@ -120,21 +126,22 @@ def video_rows(rows: list[dict]): # dicts; `null` may be an array, `added` is no
 
 # %% ../../nbs/library/40_store.ipynb #66b58505
 def line_rows(id: str, # the key of the video
-              lines: "list[Line]" # in order of time
-             ):
-    "What is said in one video as rows of the lines table, a `pyarrow.Table`, see `line_dicts`."
+              lines: list[Line] # in order of time
+             ) -> "pyarrow.Table":
+    "What is said in one video as rows of the lines table, see `line_dicts`."
     return evidence_tables()["lines"].table_of(line_dicts(lines), id)
 
 # %% ../../nbs/library/40_store.ipynb #b4d2e9f3
-def words_index():
+def words_index() -> "lancedb.index.FTS":
     "How LanceDB indexes the `words` of lines: they are words already, it only looks for English stems."
     from lancedb.index import FTS
     from lancedb.query import DocumentGranularity
     return FTS(base_tokenizer="whitespace", max_token_length=None, lower_case=False, ascii_folding=False,
                remove_stop_words=False, document_granularity=DocumentGranularity.LIST_ELEMENT)
 
-def lines_with_words(table): # of lines, of a library that was made when they had no words
-    "The same lines as `line_rows` makes them today, a `pyarrow.RecordBatchReader`."
+def lines_with_words(table: "lancedb.table.Table" # of lines, of a library that was made when they had no words
+                    ) -> "pyarrow.RecordBatchReader":
+    "The same lines as `line_rows` makes them today."
     import pyarrow as pa, pyarrow.compute
     rows = table.search().select(["video", "start", "end", "text"]).limit(None).to_arrow()
     rows = rows.sort_by([(column, "ascending") for column in ("video", "start", "end")])
@@ -148,7 +155,7 @@ def lines_with_words(table): # of lines, of a library that was made when they ha
     return pa.RecordBatchReader.from_batches(schemas(1)["lines"], batches())
 
 # %% ../../nbs/library/40_store.ipynb #4393ef79
-STORE_FAILURES = OSError, RuntimeError, ValueError, TypeError, LookupError   # what the store raises, for damaged and foreign tables, too
+STORE_FAILURES = OSError, RuntimeError, ValueError, TypeError, LookupError   # for damaged and foreign tables, too
 
 def _in_plain_words(path: str, e: Exception) -> VfrError:
     "What a user can do about an error of the store."
@@ -159,8 +166,8 @@ def _in_plain_words(path: str, e: Exception) -> VfrError:
         return VfrError(f"{path} cannot be written: it is read-only; copy it to a place of your own", "disk")
     if isinstance(e, ImportError): return VfrError(f"a library needs LanceDB ({e}): pip install lancedb")
     why = message.split(", /")[0].splitlines()[0][:120] if message else type(e).__name__
-    return VfrError(f"{path} is damaged, or not readable as a library ({why}): vfr check {shlex.quote(path)} says more; "
-                    "put back a copy of it, or delete it and make it anew with vfr add", "damaged")
+    return VfrError(f"{path} is damaged, or not readable as a library ({why}): vfr check {shlex.quote(path)} says "
+                    "more; put back a copy of it, or delete it and make it anew with vfr add", "damaged")
 
 @contextmanager
 def store_errors(path: str): # of the library
@@ -179,7 +186,8 @@ def is_one_of(column: str, # its name
 _LATER = {"key", "instead", "size", "modified", "words", "ends"}   # columns that libraries of before lack
 
 def check_columns(name: str, # of the table
-                  schema): # of the table that was found, a `pyarrow.Schema`
+                  schema: "pyarrow.Schema" # of the table that was found
+                 ) -> None:
     "ValueError where a table lacks a column of the library, or has it with another type."
     import pyarrow as pa
     for wanted in schemas(1)[name]:
@@ -197,21 +205,25 @@ def checked_about(about: dict, # the row of the table `about`
     "The row, if it can be true; VfrError where it is not, or where a newer vfr_lib wrote it."
     format, dim, every = about["format"], about["dim"], about["every"]
     if format is not None and format > FORMAT:
-        raise VfrError(f"{path} was written by a newer vfr_lib (format {format}, this one reads {FORMAT}): pip install -U vfr_lib")
+        raise VfrError(f"{path} was written by a newer vfr_lib (format {format}, this one reads {FORMAT}): "
+                       "pip install -U vfr_lib")
     if format is None or format < 1: raise ValueError(f"its format is {format}")
     if dim is None or not 0 < dim < 1 << 16: raise ValueError(f"its vectors have {dim} numbers")
     if every is None or not 0 < every < math.inf: raise ValueError(f"it looks at one frame per {every} s")
     if not about["encoder"] or about["identity"] is None: raise ValueError("it names no encoder")
     return about
 
-def check_videos(rows): # of the videos table, a `pyarrow.Table` of some of its columns
+def check_videos(rows: "pyarrow.Table" # of the videos table, some of its columns
+                ) -> None:
     "ValueError where a row is none that this library writes."
     import pyarrow.compute as pc
+    numbers = "duration", "frames", "lines"
     for name in rows.column_names:
         column = rows[name]
-        if name in ("id", "title", "path", "duration", "frames", "lines") and column.null_count: raise ValueError(f"a video has no {name}")
-        if name in ("duration", "frames", "lines") and not pc.all(pc.and_(pc.greater_equal(column, 0), pc.less(column, 1 << 40)), min_count=0).as_py():
-            raise ValueError(f"{name} of a video is {pc.min(column)}")
+        if name in ("id", "title", "path", *numbers) and column.null_count: raise ValueError(f"a video has no {name}")
+        if name not in numbers: continue
+        possible = pc.and_(pc.greater_equal(column, 0), pc.less(column, 1 << 40))
+        if not pc.all(possible, min_count=0).as_py(): raise ValueError(f"{name} of a video is {pc.min(column)}")
 
 # %% ../../nbs/library/40_store.ipynb #f70a2390
 def is_jpeg(data: bytes,
@@ -222,29 +234,38 @@ def is_jpeg(data: bytes,
         with Image.open(io.BytesIO(data), formats=["JPEG"]) as image: return image.width * image.height <= most
     except Exception: return False   # what is wrong with a picture has many names
 
-def picture_of(jpeg: "bytes | None" # of a thumbnail
-              ) -> "np.ndarray | None":
+def picture_of(jpeg: bytes | None # of a thumbnail
+              ) -> np.ndarray | None:
     "A thumbnail as RGB uint8, (height, width, 3), or None where it is no JPEG, or too large for a thumbnail."
     if jpeg is None or not is_jpeg(jpeg): return None
     try: return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
     except Exception: return None   # it breaks off
 
 # %% ../../nbs/library/40_store.ipynb #4094be11
-def place_of(path: "str | os.PathLike" # a folder, or an address that LanceDB knows
+def no_library(path: str, more: str = "") -> VfrError:
+    "The error for a place where there is none."
+    return VfrError(f"there is no library at {path}{more}: make one with vfr add {shlex.quote(path)} VIDEO")
+
+def place_of(path: str | os.PathLike # a folder, or an address that LanceDB knows
             ) -> tuple[str, bool]:
     "(absolute path or address, whether it is a folder of this machine); VfrError where it is no place."
     text = os.fspath(path)
-    if not text.strip() or "\0" in text: raise VfrError(f"{path!r} is not a place for a library: give the name of a folder")
+    if not text.strip() or "\0" in text:
+        raise VfrError(f"{path!r} is not a place for a library: give the name of a folder")
     local = "://" not in text
     return str(Path(os.path.expanduser(text)).absolute()) if local else text, local
 
-def check_folder(path: str, create: bool) -> None: # create: it need not exist yet
+def check_folder(path: str,
+                 create: bool # it need not exist yet
+                ) -> None:
     "VfrError where a folder cannot be a library."
     p, ours = Path(path), {f"{n}.lance" for n in schemas(1)} | {".lock"}
     if p.exists() and not p.is_dir(): raise VfrError(f"{p} is a file: a library is a folder")
-    if not p.exists() and not create: raise VfrError(f"there is no library at {p}: make one with vfr add {shlex.quote(str(p))} VIDEO")
+    if not p.exists() and not create: raise no_library(str(p))
     try: strange = [] if not p.exists() else [c.name for c in p.iterdir() if c.name not in ours]
-    except OSError as e: raise VfrError(f"{p} cannot be read ({e.strerror}): it needs the permission of whoever it belongs to", "disk") from None
+    except OSError as e:
+        raise VfrError(f"{p} cannot be read ({e.strerror}): it needs the permission of whoever it belongs to",
+                       "disk") from None
     if strange and not (p / "about.lance").exists():
         raise VfrError(f"{p} is not a library, it holds {strange[0]!r}: give an empty or a new folder")
 
@@ -262,7 +283,7 @@ def current_rows(rows: list[dict]) -> list[dict]:
     replaced = {key for r in rows for key in r.pop("instead", None) or ()}
     rows = sorted((r for r in rows if r["key"] not in replaced), key=age_of)
     first = {r["id"]: r for r in reversed(rows)}
-    return rows if len(first) == len(rows) else list(first.values())[::-1]   # two have written the same at the same time
+    return rows if len(first) == len(rows) else list(first.values())[::-1]   # else two wrote the same at one time
 
 # %% ../../nbs/library/40_store.ipynb #fb2f14a4
 def has_name(row: dict,  # id, title, link and path of a video
@@ -280,30 +301,30 @@ class Store:
     "The tables of a library: where they lie, and what they say."
     _connection = None
 
-    def __init__(self, path: "str | os.PathLike", # a folder, or an address that LanceDB knows, e.g. s3://bucket/library
-                 every: "float | None" = None,    # seconds between the frames that are looked at, see `Library`
+    def __init__(self, path: str | os.PathLike, # a folder, or an address that LanceDB knows, e.g. s3://bucket/library
+                 every: float | None = None,      # seconds between the frames that are looked at, see `Library`
                  create: bool = True):            # False: VfrError where there is none
         self.path, self.local = place_of(path)
         if every is not None: check_step(every)
         if self.local: check_folder(self.path, create)
         about = self.about()
-        if about is None and not create:
-            raise VfrError(f"there is no library at {self.path}: make one with vfr add {shlex.quote(self.path)} VIDEO")
+        if about is None and not create: raise no_library(self.path)
         if about and every is not None and float(every) != about["every"]:
             raise VfrError(f"{self.path} looks at one frame per {about['every']:g} s, not {float(every):g}: "
                            "open it without `every`, or make another library")
         self.every = about["every"] if about else float(every or 1.0)
 
     @property
-    def connection(self):
+    def connection(self) -> "lancedb.DBConnection":
         "LanceDB's, made when it is needed."
         if self._connection is None:
             os.environ.setdefault("LANCEDB_LOG", "error")   # else it tells a notebook about every table it makes
             import lancedb
-            self._connection = lancedb.connect(self.path, read_consistency_interval=timedelta(0))   # every look sees the newest
+            newest = timedelta(0)   # every look sees the newest
+            self._connection = lancedb.connect(self.path, read_consistency_interval=newest)
         return self._connection
 
-    def errors(self):
+    def errors(self) -> "AbstractContextManager":
         "A context in which what the tables raise are VfrErrors, see `store_errors`."
         return store_errors(self.path)
 
@@ -313,7 +334,7 @@ class Store:
             return any((Path(self.path) / f"{name}.lance" / "_versions").glob("*.manifest"))
         with self.errors(): return name in self.connection.list_tables().tables
 
-    def table(self, name: str):
+    def table(self, name: str) -> "lancedb.table.Table | None":
         "A table of LanceDB, or None where it has not been made yet."
         if not self.has(name): return None
         with self.errors():
@@ -322,7 +343,7 @@ class Store:
             return table
 
 # %% ../../nbs/library/40_store.ipynb #f56b7837
-def _about(self: Store) -> "dict | None":
+def _about(self: Store) -> dict | None:
     "What the library says of itself, or None where it has not been made yet."
     table = self.table("about")
     if table is None:
@@ -340,13 +361,14 @@ def _check_tables(self: Store) -> None:
     lies = lambda table: table is not None and table.count_rows() > 0
     gone = "videos" if lies(frames) and videos is None else "frames" if lies(videos) and frames is None else None
     if gone:
-        raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; vfr check {shlex.quote(self.path)} says more", "damaged")
+        raise VfrError(f"{self.path} is damaged: its table `{gone}` is missing; "
+                       f"vfr check {shlex.quote(self.path)} says more", "damaged")
 
 Store.about, Store.check_tables = _about, _check_tables
 
 # %% ../../nbs/library/40_store.ipynb #fe114275
 def _rows(self: Store, *columns: str) -> list[dict]:
-    "Columns of the videos table, in the order of adding, without what was replaced; a video of an older format has its id as `key`."
+    "Columns of the videos table, in the order of adding, without what was replaced; without a `key` of its own the id."
     table = self.table("videos")
     if table is None: return []
     with self.errors():
@@ -358,13 +380,13 @@ def _rows(self: Store, *columns: str) -> list[dict]:
     rows = current_rows([shown_row(r) for r in rows.to_pylist()])
     return rows if "key" in columns else [{name: r[name] for name in r if name != "key"} for r in rows]
 
-def _videos(self: Store) -> "list[LibraryVideo]":
+def _videos(self: Store) -> list[LibraryVideo]:
     "The videos in the order of adding."
     columns = {"caption_source": "said"}   # as libraries call it on disk
     fields = {f: columns.get(f, f) for f in LibraryVideo.__dataclass_fields__}
     return [LibraryVideo(**{f: r[c] for f, c in fields.items()}) for r in self.rows(*fields.values())]
 
-def _named(self: Store, name: "str | os.PathLike | LibraryVideo", # title, path, link, id or `LibraryVideo`
+def _named(self: Store, name: str | os.PathLike | LibraryVideo, # title, path, link, id or `LibraryVideo`
            rows: list[dict] # of `rows`, with id, title, link and path
           ) -> list[int]:
     "The indices of the rows that have this name; VfrError where none has."

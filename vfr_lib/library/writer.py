@@ -6,17 +6,17 @@
 __all__ = ['make_table', 'renew_tables', 'make_indices', 'LibraryWriter']
 
 # %% ../../nbs/library/43_writer.ipynb #78066b2b
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from .encoding import LibraryEncoder, identity_of, name_of
-from .lock import WriterLock
-from .store import (FORMAT, Store, age_of, evidence_tables, is_one_of, lines_with_words, same_place, schemas,
-                                   video_rows, words_index)
+from .encoding import identity_of, name_of
+from .store import (FORMAT, Store, age_of, evidence_tables, is_one_of, lines_with_words,
+                                   same_place, schemas, video_rows, words_index)
 
 # %% ../../nbs/library/43_writer.ipynb #c3turn02
-def make_table(store: Store, name: str, rows): # rows: a `pyarrow.Table`
+def make_table(store: Store, name: str, rows: "pyarrow.Table") -> None:
     "Make a table; one that somebody was interrupted at is made anew."
     begun = store.local and (Path(store.path) / f"{name}.lance").exists()
     store.connection.create_table(name, rows, mode="overwrite" if begun else "create")
@@ -35,45 +35,50 @@ def renew_tables(store: Store) -> None:
 def make_indices(store: Store) -> None:
     "Index the videos of frames, and the words of lines."
     from lancedb.index import BTree
-    worded = [(n, "words", words_index()) for n in evidence_tables() if "words" in store.connection.open_table(n).schema.names]
+    tables = {name: store.connection.open_table(name) for name in evidence_tables()}
+    worded = [(name, "words", words_index()) for name, table in tables.items() if "words" in table.schema.names]
     for name, column, index in [("frames", "video", BTree()), *worded]:
-        table = store.connection.open_table(name)
+        table = tables[name]
         if not any(column in i.columns for i in table.list_indices()): table.create_index(column, config=index)
 
 # %% ../../nbs/library/43_writer.ipynb #d274b9bb
-def _twice(videos) -> list[str]:
+def _twice(videos: "lancedb.table.Table") -> list[str]:
     "Keys of videos that are there already under another key: two have written at the same time."
     rows = videos.search().select(["id", "key", "added"]).limit(None).to_arrow().to_pylist()
     first = {r["id"]: r for r in sorted(rows, key=age_of, reverse=True)}
     return [r["key"] for r in rows if r["key"] and first[r["id"]] is not r]
 
-def _delete(table, column: str, values) -> None:
+def _delete(table: "lancedb.table.Table", column: str, values: Iterable[str | None]) -> None:
     if None in values: table.delete(f"{column} IS NULL")
     values = sorted(v for v in values if v is not None)
     for k in range(0, len(values), 500): table.delete(is_one_of(column, *values[k:k + 500]))
 
 def _in_order(known: list[dict], tables: dict) -> bool:
     "Whether nothing is announced, and frames and lines are as many as the videos say."
-    return all(v["added"] for v in known) and all(tables[n].count_rows() == sum(v[n] for v in known) for n in ("frames", "lines"))
+    if not all(v["added"] for v in known): return False
+    return all(tables[n].count_rows() == sum(v[n] for v in known) for n in ("frames", "lines"))
 
 # %% ../../nbs/library/43_writer.ipynb #76382119
 class LibraryWriter:
     "Writes the tables of a library, while it holds the lock."
-    def __init__(self, store: Store, lock: WriterLock, encoding: LibraryEncoder):
+    def __init__(self, store: Store, lock: "WriterLock", encoding: "LibraryEncoder"):
         self.store, self.lock, self.encoding = store, lock, encoding
 
     @contextmanager
     def writing(self, wait: bool = True,   # for another process that is writing
-                stop=None,                 # a threading.Event that ends the waiting
+                stop: "threading.Event | None" = None, # ends the waiting
                 encode: bool = True,       # load the encoder first
-                make: bool = True):        # the tables that are missing
+                make: bool = True          # the tables that are missing
+               ) -> Iterator[None]:
         "Alone with the tables, which are made if need be."
         with self.lock.hold(wait, stop):
             if make: self.make_tables(encode)
             yield
 
 # %% ../../nbs/library/43_writer.ipynb #301de31b
-def _make_tables(self: LibraryWriter, encode: bool = True) -> None: # encode: refuse a wrong encoder before anything is written
+def _make_tables(self: LibraryWriter,
+                 encode: bool = True # refuse a wrong encoder before anything is written
+                ) -> None:
     "Make what is missing, bring it up to date, and sweep."
     store = self.store
     with store.errors():
@@ -87,7 +92,7 @@ def _make_tables(self: LibraryWriter, encode: bool = True) -> None: # encode: re
         make_indices(store)
     self.sweep()
 
-def _begin(self: LibraryWriter):
+def _begin(self: LibraryWriter) -> None:
     "Settle the encoder of a new library."
     import pyarrow as pa
     encoder, given = self.encoding.encoder, self.encoding.given
@@ -100,13 +105,15 @@ LibraryWriter.make_tables, LibraryWriter._begin = _make_tables, _begin
 
 # %% ../../nbs/library/43_writer.ipynb #8a79b293
 def _announce(self: LibraryWriter, keys: list[str]) -> None: # see `new_key`
-    "Say that rows will be written under these keys: only what was announced can be entered, and whoever takes the turn withdraws it."
+    """Say that rows will be written under these keys: only what was announced can be entered,
+    and whoever takes the turn withdraws it."""
     import pyarrow as pa
     with self.store.errors(): self.store.table("videos").add(pa.table({"key": keys}))
     self.lock.prove()
 
 def _enter(self: LibraryWriter, rows: list[dict]) -> None: # as for `video_rows`, with the `key` that was announced
-    "Make videos part of the library, or none of them, each in place of what had its path; VfrError of kind `lost` where what was announced has been withdrawn."
+    """Make videos part of the library, or none of them, each in place of what had its path;
+    VfrError of kind `lost` where what was announced has been withdrawn."""
     there = self.store.rows("id", "key", "path")
     replaces = lambda v, r: r.get("path") and v["id"] != r["id"] and same_place(v["path"], r["path"])
     for r in rows: r.setdefault("instead", [v["key"] for v in there if replaces(v, r)])
@@ -131,11 +138,18 @@ def _take_out(self: LibraryWriter, *keys: str) -> None: # of videos
         self.delete_videos(keys)
         for table in self._tables().values(): _delete(table, "video", keys)
 
-def _delete_videos(self: LibraryWriter, keys) -> None: # an iterable of texts
+def _delete_videos(self: LibraryWriter, keys: Iterable[str]) -> None:
     "Delete the rows of videos."
-    for k in keys: self.store.table("videos").delete(f"{is_one_of('key', k)} OR (key IS NULL AND {is_one_of('id', k)})")
+    for k in keys:
+        where = f"{is_one_of('key', k)} OR (key IS NULL AND {is_one_of('id', k)})"
+        self.store.table("videos").delete(where)
 
-def _sweep(self: LibraryWriter, thorough: bool = False) -> None: # look at all rows, not only where the numbers differ
+LibraryWriter._tables, LibraryWriter.take_out, LibraryWriter.delete_videos = _tables, _take_out, _delete_videos
+
+# %% ../../nbs/library/43_writer.ipynb #e081f98c
+def _sweep(self: LibraryWriter,
+           thorough: bool = False # look at all rows, not only where the numbers differ
+          ) -> None:
     "Delete rows that belong to no video: someone was interrupted."
     videos, tables = self.store.table("videos"), self._tables()
     columns = ["id", "key", "added", "frames", "lines", "instead"]
@@ -156,10 +170,7 @@ def _tidy(self: LibraryWriter) -> None:
     if self.lock.lost: return   # it is another's turn
     for table in (self.store.table("videos"), *self._tables().values()):
         with self.store.errors():
-            if table.stats()["fragment_stats"]["num_small_fragments"] > 16: table.optimize(cleanup_older_than=timedelta(hours=1))
+            small = table.stats()["fragment_stats"]["num_small_fragments"]
+            if small > 16: table.optimize(cleanup_older_than=timedelta(hours=1))
 
-LibraryWriter._tables = _tables
-LibraryWriter.take_out = _take_out
-LibraryWriter.delete_videos = _delete_videos
-LibraryWriter.sweep = _sweep
-LibraryWriter.tidy = _tidy
+LibraryWriter.sweep, LibraryWriter.tidy = _sweep, _tidy

@@ -124,11 +124,13 @@ def curve_of(frames: FrameVectors,
 def spans_of(frames: FrameVectors,
              curve: Curve,        # of a query over these frames
              top: int = 5,        # spans, at most
-             level: float = 0.05  # the highest p-value that counts as found
+             level: float = 0.05, # the highest p-value that counts as found
+             cuts: np.ndarray | None = None # bool (n - 1,) from `shot_cuts`; None looks for them
             ) -> list[tuple[int, int, int]]:
     "(first, last, best) frame of the best spans, see `find_moments`."
     absent = np.inf if curve.p is None else curve.calibrated_scores[curve.p <= level].min(initial=np.inf)
-    return find_moments(curve.calibrated_scores, top, shot_cuts(frames.vectors), absent=absent)
+    if cuts is None: cuts = shot_cuts(frames.vectors)
+    return find_moments(curve.calibrated_scores, top, cuts, absent=absent)
 
 def edges(path: str | None, # a video file; None leaves start and end at the sampled frames
           frames: FrameVectors,
@@ -155,7 +157,7 @@ def moments_of(frames: FrameVectors,
     found, cuts = Moments(), shot_cuts(frames.vectors)
     found.fraction, found.path, found.duration, found.level = frames.fraction, path and str(path), frames.end, level
     found.times, found.scores = frames.times, curve.scores
-    for first, last, best in spans_of(frames, curve, top, level):
+    for first, last, best in spans_of(frames, curve, top, level, cuts):
         start, end = edges(path if exact else None, frames, first, last, cuts)
         end, p = curve.end_of(best, end), None if curve.p is None else float(curve.p[best])
         found.append(Moment(video, start, end, float(frames.times[best]), float(curve.scores[best]), p))

@@ -8,7 +8,7 @@ __all__ = ['scan', 'FrameMatrix', 'matrix_of', 'FrameView', 'view_of', 'VisualEv
 # %% ../../nbs/search/36_visual.ipynb #f9235c8f
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -46,10 +46,16 @@ class FrameMatrix:
     ends: np.ndarray      # float64 (n,), seconds
     nulls: np.ndarray | None = None # float32 (videos, k), how high reference sentences come in each, or None
     state: tuple | None = None      # what the tables looked like that it was read from
+    known_cuts: dict = field(default_factory=dict, repr=False) # see `cuts`
 
     def slice(self, i: int) -> slice:
         "The frames of video `i`."
         return slice(int(self.starts[i]), int(self.starts[i + 1]))
+
+    def cuts(self, i: int) -> np.ndarray:
+        "The `shot_cuts` of video `i`, looked for once: questions come and go, they stay."
+        if i not in self.known_cuts: self.known_cuts[i] = shot_cuts(self.vectors[self.slice(i)])
+        return self.known_cuts[i]
 
     @cached_property
     def numbers(self) -> np.ndarray:
@@ -83,18 +89,21 @@ class FrameView:
                  level: float = 0.05):
         self.matrix, self.curve, self.chosen = matrix, curve, chosen
         self.null_scores, self.simple, self.level = null_scores, simple, level
-        self.index = {matrix.videos[i]["key"]: i for i in chosen}
+        self.index, self._parts = {matrix.videos[i]["key"]: i for i in chosen}, {}
 
     def part(self, i: int # index of a video
             ) -> tuple[FrameVectors, Curve]:
-        "The frames of one video, and their curve."
+        "The frames of one video with vectors as the matrix has them, and their curve; remembered."
+        if i not in self._parts: self._parts[i] = self._cut_out(i)
+        return self._parts[i]
+
+    def _cut_out(self, i: int) -> tuple[FrameVectors, Curve]:
         m, c, part = self.matrix, self.curve, self.matrix.slice(i)
         cut = lambda a: None if a is None else a[part]
         curve = Curve(c.scores[part], c.calibrated_scores[part], cut(c.p), cut(c.until))
         if self.simple and self.null_scores is not None:   # of this video's frames only: there may be a million others
             curve = replace(curve, p=p_value(curve.calibrated_scores, self.null_scores))
-        frames = FrameVectors(m.times[part], m.vectors[part].astype(np.float32, copy=False), m.videos[i]["duration"])
-        return frames, curve
+        return FrameVectors(m.times[part], m.vectors[part], m.videos[i]["duration"]), curve
 
 # %% ../../nbs/search/36_visual.ipynb #94f7535c
 def _best(view: FrameView, top: int) -> list[Hit]:
@@ -109,7 +118,7 @@ def _hits(view: FrameView, i: int, top: int) -> list[Hit]:
     "The best spans of video `i`."
     frames, curve = view.part(i)
     out = []
-    for first, last, best in spans_of(frames, curve, top, view.level):
+    for first, last, best in spans_of(frames, curve, top, view.level, view.matrix.cuts(i)):
         end = curve.end_of(best, float(frames.ends[last]))
         p = None if curve.p is None else float(curve.p[best])
         start, score = float(frames.times[first]), float(curve.calibrated_scores[best])
@@ -123,7 +132,7 @@ FrameView.best = _best
 def _at(view: FrameView, hit: Hit # of one of the videos of the view
        ) -> tuple[float, float]:
     "(time of the best frame within a hit, seconds; its cosine with the query)."
-    part, times = view.matrix.slice(view.index[hit.video]), None
+    part = view.matrix.slice(view.index[hit.video])
     times = view.matrix.times[part]
     first = max(0, int(np.searchsorted(times, hit.start, side="right")) - 1)
     last = max(first + 1, int(np.searchsorted(times, hit.end)))
@@ -136,8 +145,9 @@ def _refined(view: FrameView, hit: Hit,
             ) -> Hit:
     "The hit with its start and end at the cuts themselves, where there are some and the file can be read."
     if hit.span is None: return hit
-    frames, curve = view.part(view.index[hit.video])
-    start, end = edges(path, frames, *hit.span, shot_cuts(frames.vectors))
+    i = view.index[hit.video]
+    frames, curve = view.part(i)
+    start, end = edges(path, frames, *hit.span, view.matrix.cuts(i))
     best = int(np.searchsorted(frames.times, hit.time - 1e-6))
     return replace(hit, start=start, end=curve.end_of(best, end))
 

@@ -44,86 +44,71 @@ def _label(text: str, width: str | None = None):
     return dict(description=text, style=dict(description_width="64px"), **layout)
 
 # %% ../../nbs/ui/65_demo.ipynb #8918eb1c
-class _Panel(w.VBox):
-    "The form, and where things are shown."
-    def __init__(self, video: str | Path, query: str, top: int, every: float, encoder: str):
-        wide = lambda: w.Layout(flex="4 1 220px", width="auto", min_width="0")
-        self._links = {}   # public link -> the one that was given, which has a password or a token
-        self.video = w.Text(self._public(str(video)), placeholder="YouTube link, or the path of a file", layout=wide(),
-                            **_label("Video"))
-        self.sample = w.Button(description="Use the sample", layout=w.Layout(width="auto"),
-                               tooltip="a clip of 25 seconds with five scenes, made on the spot")
-        self.query = w.Text(query, placeholder="what should be seen, e.g. a dog catches a frisbee", layout=wide(),
-                            **_label("Look for"))
-        self.top = w.BoundedIntText(top, min=1, max=50, tooltip="number of moments, at most",
-                                    **_label("Results", "140px"))
-        self.every = w.BoundedFloatText(every, min=0.04, max=3600, step=0.5, **_label("Every (s)", "150px"),
-                                        tooltip="seconds between the frames that are looked at")
-        self.encoder = w.Combobox(value=encoder, options=["embedded", "openai/clip-vit-base-patch32"],
-                                  placeholder="embedded, a folder, or a hub id",
-                                  layout=w.Layout(flex="1 1 220px", width="auto"), **_label("Encoder"))
-        self.go = w.Button(description="Go", button_style="primary", tooltip="search (Enter)",
-                           layout=w.Layout(width="96px"))
-        self.cancel = w.Button(description="Cancel", disabled=True, tooltip="stop at once",
-                               layout=w.Layout(width="96px"))
-        for name in ("progress", "status", "message", "heading", "below", "figures"): setattr(self, name, w.HTML())
-        self.history, self.screen = w.HBox(), w.VBox()
-        rows = [[self.video, self.sample], [self.query, self.go, self.cancel], [self.top, self.every, self.encoder]]
-        rows = [*map(w.HBox, rows), self.history]
-        for row in rows: row.add_class("vd-row")
-        self.history.add_class("vd-history")
-        super().__init__([w.HTML(_style), *rows, self.progress, self.status, self.message, self.heading, self.screen,
-                          self.below, self.figures])
-        self.add_class("vfr-demo")
+def _public(panel: "Demo", text: str):
+    "What the form shows for a video: what a link hides leaves the page, and is remembered here."
+    given = panel._links.get(text, text)
+    link = as_link(_place(given))
+    shown = plain(public_link(link) if link and public_link(link) != link else given)
+    if shown != given: panel._links[shown] = link or given
+    return shown
 
-    def _public(self, text: str):
-        "What the form shows for a video: what a link hides leaves the page, and is remembered here."
-        given = self._links.get(text, text)
-        link = as_link(_place(given))
-        shown = plain(public_link(link) if link and public_link(link) != link else given)
-        if shown != given: self._links[shown] = link or given
-        return shown
-
-    def say(self, text: str = "", kind: str = "alert"):
-        "A message that is read out, as text."
-        role = "alert" if kind == "alert" else "note"
-        self.message.value = f'<p class="vd-{kind}" role="{role}">{html.escape(plain(text))}</p>' if text else ""
-
-    def tell(self, text: str):
-        "The state in a few words, for eyes and screen readers; written only when it changes."
-        value = f'<p role="status">{html.escape(plain(text))}</p>' if text else ""
-        if self.status.value != value: self.status.value = value
+def _form(panel: "Demo", video: str | Path, query: str, top: int, every: float, encoder: str) -> list[w.Widget]:
+    "The widgets of a panel, in the order in which they stand."
+    wide = lambda: w.Layout(flex="4 1 220px", width="auto", min_width="0")
+    panel.video = w.Text(_public(panel, str(video)), placeholder="YouTube link, or the path of a file", layout=wide(),
+                         **_label("Video"))
+    panel.sample = w.Button(description="Use the sample", layout=w.Layout(width="auto"),
+                            tooltip="a clip of 25 seconds with five scenes, made on the spot")
+    panel.query = w.Text(query, placeholder="what should be seen, e.g. a dog catches a frisbee", layout=wide(),
+                         **_label("Look for"))
+    panel.top = w.BoundedIntText(top, min=1, max=50, tooltip="number of moments, at most",
+                                 **_label("Results", "140px"))
+    panel.every = w.BoundedFloatText(every, min=0.04, max=3600, step=0.5, **_label("Every (s)", "150px"),
+                                     tooltip="seconds between the frames that are looked at")
+    panel.encoder = w.Combobox(value=encoder, options=["embedded", "openai/clip-vit-base-patch32"],
+                               placeholder="embedded, a folder, or a hub id",
+                               layout=w.Layout(flex="1 1 220px", width="auto"), **_label("Encoder"))
+    panel.go = w.Button(description="Go", button_style="primary", tooltip="search (Enter)",
+                        layout=w.Layout(width="96px"))
+    panel.cancel = w.Button(description="Cancel", disabled=True, tooltip="stop at once",
+                            layout=w.Layout(width="96px"))
+    for name in ("progress", "status", "message", "heading", "below", "figures"): setattr(panel, name, w.HTML())
+    panel.history, panel.screen = w.HBox(), w.VBox()
+    rows = [[panel.video, panel.sample], [panel.query, panel.go, panel.cancel], [panel.top, panel.every, panel.encoder]]
+    rows = [*map(w.HBox, rows), panel.history]
+    for row in rows: row.add_class("vd-row")
+    panel.history.add_class("vd-history")
+    return [w.HTML(_style), *rows, panel.progress, panel.status, panel.message, panel.heading, panel.screen,
+            panel.below, panel.figures]
 
 # %% ../../nbs/ui/65_demo.ipynb #060a68cc
-class _Screen(_Panel):
-    "The parts of the panel that show a video, moments and figures."
-    def _open(self, state: dict):
-        "Show the video, if it is another one."
-        if self.player is not None and self._source == state["source"]: return
-        self._source, page = None, state["page"]
-        about = dict(info=state["info"], lines=state["lines"],
-                     **(dict(chapters=page.chapters, heat=page.heatmap) if page else {}))
-        if self.player is None: self.player = Player(state["path"], **about)
-        else: self.player.load(state["path"], **about)
-        self.screen.children, self._source = [self.player], state["source"]
-        self.heading.value = f"<h3>{html.escape(plain(state['title']))}</h3>"
+def _open(panel: "Demo", state: dict):
+    "Show the video, if it is another one."
+    if panel.player is not None and panel._source == state["source"]: return
+    panel._source, page = None, state["page"]
+    about = dict(info=state["info"], lines=state["lines"],
+                 **(dict(chapters=page.chapters, heat=page.heatmap) if page else {}))
+    if panel.player is None: panel.player = Player(state["path"], **about)
+    else: panel.player.load(state["path"], **about)
+    panel.screen.children, panel._source = [panel.player], state["source"]
+    panel.heading.value = f"<h3>{html.escape(plain(state['title']))}</h3>"
 
-    def _show(self, moments: Moments):
-        "Show moments that may still get better; the last ones are gone to."
-        self._shown = moments
-        self.player.show(moments)
-        self.below.value = ""
-        if moments.fraction < 1:
-            part = f" at {100 * moments.fraction:.0f} % of the video" if moments.fraction else ""
-            self.below.value = f"<p>After a first look{part}; better ones may follow.</p>"
-        elif moments:
-            self.below.value = f'<p>{_link("moments.csv", "Save as CSV", to_csv(moments), "text/csv")}</p>'
-            self.player.selected = 0
-            self.player.seek(moments[0].time)
+def _show(panel: "Demo", moments: Moments):
+    "Show moments that may still get better; the last ones are gone to."
+    panel._shown = moments
+    panel.player.show(moments)
+    panel.below.value = ""
+    if moments.fraction < 1:
+        part = f" at {100 * moments.fraction:.0f} % of the video" if moments.fraction else ""
+        panel.below.value = f"<p>After a first look{part}; better ones may follow.</p>"
+    elif moments:
+        panel.below.value = f'<p>{_link("moments.csv", "Save as CSV", to_csv(moments), "text/csv")}</p>'
+        panel.player.selected = 0
+        panel.player.seek(moments[0].time)
 
-    def _show_figures(self, report: RunReport, over: bool):
-        save = f'<p>{_link("run.json", "Save as JSON", to_json(report), "application/json")}</p>' if over else ""
-        self.figures.value = f"<details open><summary>Figures of this run</summary>{face(report)}{save}</details>"
+def _show_figures(panel: "Demo", report: RunReport, over: bool):
+    save = f'<p>{_link("run.json", "Save as JSON", to_json(report), "application/json")}</p>' if over else ""
+    panel.figures.value = f"<details open><summary>Figures of this run</summary>{face(report)}{save}</details>"
 
 # %% ../../nbs/ui/65_demo.ipynb #177177f8
 def _doubt(moments: Moments):
@@ -138,50 +123,49 @@ _doing = {"": "Starting.", "download": "Downloading.", "encoder": "Loading the e
           "frames": "Reading frames and embedding them.", "search": "Searching.", "done": "Searching."}
 
 # %% ../../nbs/ui/65_demo.ipynb #2d22c333
-class _Display(_Screen):
-    "The panel follows a job."
-    def _refresh(self, asked: Search, job: Job):
-        "Bring the panel up to date with the job."
-        state = dict(job.progress)
-        self.progress.value = stages_html(stages(state, is_link(asked.video)))
-        if not job.error:
-            if "path" in state: self._open(state)
-            if state.get("moments") is not self._shown: self._show(state["moments"])
-        if "report" in state: self._show_figures(state["report"], job.over)
-        if not job.over: return self.tell(_doing[state.get("stage", "")])
-        self.go.disabled, self.cancel.disabled = False, True
-        self._remember(asked, bool(job.error))
-        if job.error:
-            self.tell("")
-            return self.say(without_secrets(trouble(job.error), asked.video),
-                            "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
-        self.moments, self.report = job.value, state["report"]
-        self.tell(f"{len(self.moments)} moment{'s' * (len(self.moments) != 1)} for “{asked.query}” in "
-                  f"{self.report.seconds:.1f} s.")
-        notes = ["; ".join(state["notes"]) + "."] if state.get("notes") else []
-        if not self.moments.convincing: notes.append(_doubt(self.moments))
-        self.say(without_secrets(" ".join(notes), asked.video), "note")
+def _refresh(panel: "Demo", asked: Search, job: Job):
+    "Bring the panel up to date with the job."
+    state = dict(job.progress)
+    panel.progress.value = stages_html(stages(state, is_link(asked.video)))
+    if not job.error:
+        if "path" in state: _open(panel, state)
+        if state.get("moments") is not panel._shown: _show(panel, state["moments"])
+    if "report" in state: _show_figures(panel, state["report"], job.over)
+    if not job.over: return panel.tell(_doing[state.get("stage", "")])
+    panel.go.disabled, panel.cancel.disabled = False, True
+    _remember(panel, asked, bool(job.error))
+    if job.error:
+        panel.tell("")
+        return panel.say(without_secrets(trouble(job.error), asked.video),
+                         "note" if getattr(job.error, "kind", "") == "cancelled" else "alert")
+    panel.moments, panel.report = job.value, state["report"]
+    panel.tell(f"{len(panel.moments)} moment{'s' * (len(panel.moments) != 1)} for “{asked.query}” in "
+               f"{panel.report.seconds:.1f} s.")
+    notes = ["; ".join(state["notes"]) + "."] if state.get("notes") else []
+    if not panel.moments.convincing: notes.append(_doubt(panel.moments))
+    panel.say(without_secrets(" ".join(notes), asked.video), "note")
 
-    def _remember(self, asked: Search, failed: bool):
-        "One button for each question that was answered, the newest first."
-        pair = asked.video, asked.query
-        if not failed: self._asked = [pair, *(p for p in self._asked if p != pair)][:12]
-        several = len({v for v, _ in self._asked}) > 1
-        self.history.children = [self._button(*p, several) for p in self._asked]
-        for pair in self._buttons.keys() - set(self._asked):
-            b = self._buttons.pop(pair)
-            for part in (b, b.layout, b.style): part.close()
+# %% ../../nbs/ui/65_demo.ipynb #dmhist00
+def _remember(panel: "Demo", asked: Search, failed: bool):
+    "One button for each question that was answered, the newest first."
+    pair = asked.video, asked.query
+    if not failed: panel._asked = [pair, *(p for p in panel._asked if p != pair)][:12]
+    several = len({v for v, _ in panel._asked}) > 1
+    panel.history.children = [_button(panel, *p, several) for p in panel._asked]
+    for pair in panel._buttons.keys() - set(panel._asked):
+        b = panel._buttons.pop(pair)
+        for part in (b, b.layout, b.style): part.close()
 
-    def _button(self, video: str, query: str, several: bool):
-        "The button of a question, always the same one."
-        if (video, query) not in self._buttons:
-            b = self._buttons[video, query] = w.Button(tooltip=plain(f"{query} — in {public_link(video)}"),
-                                                       icon="history")
-            b.on_click(lambda _: self.search(query, video))
-        b, text = self._buttons[video, query], query
-        if several: text += f" · {public_link(video).rstrip('/').rpartition('/')[2]}"
-        b.description, b.disabled = plain(text if len(text) < 48 else text[:47] + "…"), False
-        return b
+def _button(panel: "Demo", video: str, query: str, several: bool):
+    "The button of a question, always the same one."
+    if (video, query) not in panel._buttons:
+        b = panel._buttons[video, query] = w.Button(tooltip=plain(f"{query} — in {public_link(video)}"),
+                                                    icon="history")
+        b.on_click(lambda _: panel.search(query, video))
+    b, text = panel._buttons[video, query], query
+    if several: text += f" · {public_link(video).rstrip('/').rpartition('/')[2]}"
+    b.description, b.disabled = plain(text if len(text) < 48 else text[:47] + "…"), False
+    return b
 
 # %% ../../nbs/ui/65_demo.ipynb #a6959da3
 _warming = threading.Lock()
@@ -194,11 +178,13 @@ def _warm(encoder: str):
     finally: _warming.release()
 
 # %% ../../nbs/ui/65_demo.ipynb #9bdb7caf
-class Demo(_Display):
+class Demo(w.VBox):
     "The demo as a widget: `search` is its Go button, `wait` stays until the answer is there."
     def __init__(self, video: str | Path = "", query: str = "", top: int = 5, every: float = 1.0,
                  encoder: str = "embedded"):
-        super().__init__(video, query, top, every, encoder)
+        self._links = {}   # public link -> the one that was given, which has a password or a token
+        super().__init__(_form(self, video, query, top, every, encoder))
+        self.add_class("vfr-demo")
         self.job = self.moments = self.report = self.player = self._shown = self._source = None
         self._known, self._asked, self._buttons = LRUCache(), [], {}
         self.go.on_click(lambda _: self.search())
@@ -212,23 +198,15 @@ class Demo(_Display):
         self.say("Paste a link or the path of a file, type what should be seen, and press Go. No video at hand? Use "
                  "the sample.", "note")
 
-    def search(self, query: str | None = None, video: str | Path | None = None): # None takes what stands in the form
-        "Begin the search of the form; returns at once. `wait` waits for the end."
-        if self.job and not self.job.over: return
-        self.video.value = self._public(self.video.value if video is None else str(video))
-        if query is not None: self.query.value = query
-        place = _place(self.video.value)
-        asked = Search(self._links.get(place, place), self.query.value.strip(), self.top.value, self.every.value,
-                       self.encoder.value.strip() or "embedded")
-        self.say()
-        if not asked.video:
-            return self.say("There is no video yet: paste a link or the path of a file, or use the sample.")
-        if not asked.query: return self.say("Type what should be seen, e.g. a dog catches a frisbee.")
-        self.tell(_doing[""])
-        self.go.disabled, self.cancel.disabled = True, False
-        for b in self.history.children: b.disabled = True
-        self._shown = None
-        self.job = Job(lambda job: run_search(asked, self._known, job), lambda job: self._refresh(asked, job))
+    def say(self, text: str = "", kind: str = "alert"):
+        "A message that is read out, as text."
+        role = "alert" if kind == "alert" else "note"
+        self.message.value = f'<p class="vd-{kind}" role="{role}">{html.escape(plain(text))}</p>' if text else ""
+
+    def tell(self, text: str):
+        "The state in a few words, for eyes and screen readers; written only when it changes."
+        value = f'<p role="status">{html.escape(plain(text))}</p>' if text else ""
+        if self.status.value != value: self.status.value = value
 
     def wait(self, timeout: float | None = None): # seconds; None waits for the end
         "Stay here until the search is over: for scripts; in a notebook the panel refreshes itself."
@@ -244,6 +222,28 @@ class Demo(_Display):
         super().close()
 
     def __del__(self): pass   # the registry holds it until it is closed or the interpreter ends
+
+# %% ../../nbs/ui/65_demo.ipynb #dmsearch
+def _search(panel: Demo, query: str | None = None, # None takes what stands in the form
+            video: str | Path | None = None):
+    "Begin the search of the form; returns at once. `wait` waits for the end."
+    if panel.job and not panel.job.over: return
+    panel.video.value = _public(panel, panel.video.value if video is None else str(video))
+    if query is not None: panel.query.value = query
+    place = _place(panel.video.value)
+    asked = Search(panel._links.get(place, place), panel.query.value.strip(), panel.top.value, panel.every.value,
+                   panel.encoder.value.strip() or "embedded")
+    panel.say()
+    if not asked.video:
+        return panel.say("There is no video yet: paste a link or the path of a file, or use the sample.")
+    if not asked.query: return panel.say("Type what should be seen, e.g. a dog catches a frisbee.")
+    panel.tell(_doing[""])
+    panel.go.disabled, panel.cancel.disabled = True, False
+    for b in panel.history.children: b.disabled = True
+    panel._shown = None
+    panel.job = Job(lambda job: run_search(asked, panel._known, job), lambda job: _refresh(panel, asked, job))
+
+Demo.search = _search
 
 # %% ../../nbs/ui/65_demo.ipynb #05223dc1
 def demo(video: str | Path = "", # path, link, or `sample`, to begin with
