@@ -112,3 +112,20 @@ def test_damaged_rows_of_the_cache_are_read_anew(talk, tmp_path, monkeypatch):
     for damage in ("", "{", "[]", '{"looks": [[1, [["a"]]]], "until": 9, "whole": true}', '{"looks": 3, "until": 1, "whole": true}'):
         place.write_text(damage)
         with pytest.warns(match="damaged"): assert read_text(talk, reader=reader) == whole
+
+
+def test_a_library_reads_on_request_and_encodes_nothing_anew(vfr, talk, tmp_path):
+    lib = tmp_path / "lib"
+    assert vfr("add", lib, talk).returncode == 0
+    asked = lambda: json.loads(vfr("search", lib, "the loss falls", "--json").stdout)
+    assert not any("written" in m.get("evidence", []) for m in asked())
+    report = json.loads(vfr("add", lib, "--read", "--json").stdout)
+    assert report["encoded"] == 0 and not report["added"] and "on screen read" in report["captions"][0][1]
+    best = asked()[0]
+    assert "written" in best["evidence"] and (best["start"], best["end"]) == (0, 3)
+    again = vfr("add", lib, "--read")
+    assert "is there already" in again.stdout and "on screen" not in again.stdout
+    bare = vfr("add", lib)
+    assert bare.returncode == 2 and bare.stderr.count("\n") == 1 and "VIDEO" in bare.stderr
+    (best,) = json.loads(vfr("search", lib, "momentun", "--evidence", "written", "--json").stdout)
+    assert (best["start"], best["text"]) == (5, "Momentum")

@@ -263,23 +263,27 @@ def _seconds(text: str):
 # %% ../nbs/90_cli.ipynb #cd67fef7
 @app.command()
 @click.argument("lib")
-@click.argument("videos", nargs=-1, required=True, metavar="VIDEO...")
+@click.argument("videos", nargs=-1, metavar="VIDEO...")
 @click.option("--every", metavar="SECONDS",
               help="Look at one frame per this many seconds; settled when the library is made.  [default: 1]")
 @click.option("--encoder", metavar="NAME",
               help="'embedded', a folder, or a hub id; settled when the library is made.  [default: embedded]")
+@click.option("--read", is_flag=True,
+              help="Read what is written on the screen, too; without VIDEO in all videos that are there.")
 @click.option("--no-wait", is_flag=True, help="Give up at once where another process is writing.")
 @click.option("--ray", "address", is_flag=False, flag_value="", metavar="[ADDRESS]",
               help="Share the work with Ray: on this machine, or on the cluster at ADDRESS (host:port, or auto); to be "
               "put last.")
 @click.option("--json", "as_json", is_flag=True,
               help="Print one JSON object: added, replaced, captions, skipped, encoded.")
-def add(lib: str, videos: tuple, every: str | None, encoder: str, no_wait: bool, address: str | None, as_json: bool):
+def add(lib: str, videos: tuple, every: str | None, encoder: str, no_wait: bool, address: str | None, as_json: bool,
+        read: bool):
     "Add videos to the library in the folder LIB: paths, links, folders, playlists. What is there already is skipped."
     from dataclasses import asdict
     from vfr_lib.library.library import Library
+    if not videos and not read: raise click.UsageError("Missing argument 'VIDEO...'.")
     library, bar = Library(lib, encoder, None if every is None else _seconds(every)), _Bar()
-    try: report = library.add(*videos, progress=bar, wait=not no_wait, cluster=address)
+    try: report = library.add(*videos, progress=bar, wait=not no_wait, read=read, cluster=address)
     finally: bar.close()
     if not as_json: return click.echo("\n".join(_plain(line) for line in str(report).splitlines()))
     lists = dict(added=[asdict(v) for v in report.added], replaced=[asdict(v) for v in report.replaced])

@@ -80,14 +80,17 @@ def _add(self: Library, *videos: str | Path, # paths, links, folders, playlists,
          progress: "Callable[[str, float, float], None] | None" = None, # told (stage, done, total): see below
          stop: "threading.Event | None" = None, # once set, it ends within a second; what was added stays
          wait: bool = True, # for another process that is writing; False gives up at once
+         read: bool = False, # what is written on the screen, too; without videos: in all that are there
          executor: "LocalExecutor | RayExecutor | None" = None, # who does the work; None: this machine
          cluster: "Cluster | str | None" = None # short for `executor=RayExecutor(cluster)`; a string is its address
         ) -> "Added":
     """Add what is not there yet; the answer says what was skipped and why. The stages are `download`, in bytes, and
-    `frames`, in seconds. VfrError where a single video cannot be added, of kind `cancelled` where it was stopped."""
+    `frames` and `text`, in seconds. VfrError where a single video cannot be added, of kind `cancelled` where it was stopped."""
     if cluster is not None:
         from vfr_lib.library.cluster import RayExecutor   # a room above this one, for those who ask for it
         executor = RayExecutor(cluster)
+    if read and not videos: videos = tuple(v.path for v in self.videos)
+    self.ingest.read = bool(read)
     return (executor or LocalExecutor()).add(self.ingest, videos, progress, stop, wait)
 
 def _remove(self: Library, video: "str | Path | LibraryVideo", # title, path, link or id

@@ -7,10 +7,10 @@ __all__ = ['SURE', 'TextLine', 'TextReader', 'Look', 'looks_at', 'Written', 'spa
            'known_text']
 
 # %% ../../nbs/search/37_ocr.ipynb #ocr00003
-import json, os, threading, time
+import json, threading, time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 
