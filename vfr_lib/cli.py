@@ -177,7 +177,8 @@ def find(video: str, query: str | None, as_json: bool, engine: str | None, no_ca
         raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} "
                        f"{shlex.quote(query or 'QUERY')}")
     _check_out(options)
-    query, config = _query(query, options), _config(options, cache=not no_cache, early=not as_json)
+    from vfr_lib.search.find import narrowed
+    query, config = narrowed(_query(query, options), _config(options, cache=not no_cache, early=not as_json))
     if engine: config = replace(config, encoder=_engine(config.encoder, engine))
     moments = _found(video, query, config)
     _say(moments, as_json, "this video", looked=config.searches("seen"))
@@ -205,7 +206,7 @@ def _say(moments: "Moments", as_json: bool, place: str, guesses: int = 1, looked
     if as_json: return click.echo(json.dumps([m.to_dict() for m in moments], indent=1))
     if not moments and looked:
         return click.echo(f"nothing to see in {place}: all frames that were looked at are of one colour, or a fade")
-    if not moments: return click.echo(f"nothing of that is said in {place}")
+    if not moments: return click.echo(f"nothing of that is said or written in {place}")
     if not moments.convincing: click.echo(_unconvincing(moments, place, guesses))
     shown = moments if moments.convincing else moments[:guesses]
     sure = any(m.p_value is not None for m in shown)
@@ -309,10 +310,10 @@ def add(lib: str, videos: tuple, every: str | None, encoder: str, no_wait: bool,
 def search(lib: str, query: str | None, only: tuple, own: str | None, as_json: bool, **options: object):
     "Find the moments that match QUERY in all videos of the library LIB."
     from vfr_lib.library.library import Library
+    from vfr_lib.search.find import narrowed
     _check_out(options)
-    query = _query(query, options)
+    query, config = narrowed(_query(query, options), _config(options))
     library = Library(lib, own, create=False)
-    config = _config(options)
     moments = library.search(query, videos=list(only) or None, config=config)
     _say(moments, as_json, "this library", options["top"], config.searches("seen"))
     _write(moments, options, query, {v.link: v.path for v in library.videos if v.link and not v.missing})

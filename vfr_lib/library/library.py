@@ -21,7 +21,7 @@ from .search import LibrarySearch
 from .store import Store, evidence_tables, is_one_of, picture_of
 from .writer import LibraryWriter
 from ..search.calibration import reference_set_of
-from ..search.find import SearchConfig, config_of
+from ..search.find import SearchConfig, config_of, narrowed
 
 # %% ../../nbs/library/48_library.ipynb #d954b8a3
 class Library:
@@ -122,7 +122,8 @@ def _search(self: Library, query: "str | Query", # what should be seen or said
            ) -> Moments:
     "The best moments of all videos: `Moments`, best first."
     if settings.pop("said", True) is False: settings["speech"] = False   # what it was called before
-    return self.searcher.search(query, videos, config_of(config, top=top, every=self.every, **settings))
+    query, config = narrowed(query, config_of(config, top=top, every=self.every, **settings))
+    return self.searcher.search(query, videos, config)
 
 def _check(self: Library,
            repair: bool = False, # mend what can be mended
