@@ -26,7 +26,7 @@ class _Bar:
         if stage != self.stage:
             self.close(); self.stage = stage
             unit = dict(unit="B", unit_scale=True)
-            if stage == "frames":
+            if stage in ("frames", "text"):
                 unit = dict(bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of video "
                             "[{elapsed}<{remaining}]")
             self.bar = tqdm(desc=_plain(stage), total=total, file=sys.stderr, leave=False, **unit)
@@ -89,15 +89,17 @@ def _evidence(command: Callable):
     "The options that say what speaks for a moment, the same for one video and for a library."
     return _with(command,
         click.option("--no-speech", is_flag=True, help="Do not search what is said."),
+        click.option("--read", is_flag=True,
+                     help="Read what is written on the screen, too; what was read once is searched anyway."),
         click.option("--evidence", multiple=True, metavar="NAME",
-                     help="Search only this: seen, said; may be repeated.  [default: all]"))
+                     help="Search only this: seen, said, written; may be repeated.  [default: all]"))
 
 def _config(options: dict, **more: bool):
     "The `SearchConfig` that the options describe."
     from vfr_lib.search.find import config_of
     every = options.get("every")
     return config_of(None, top=options["top"], level=options["level"], encoder=options.get("encoder"),
-                     evidence=options["evidence"] or None, speech=not options["no_speech"],
+                     evidence=options["evidence"] or None, speech=not options["no_speech"], read=options.get("read") or None,
                      every=None if every is None else _seconds(every), pictures=options["html"] is not None, **more)
 
 # %% ../nbs/90_cli.ipynb #1ee43160
@@ -175,7 +177,8 @@ def find(video: str, query: str | None, as_json: bool, engine: str | None, no_ca
         raise VfrError(f"{video} is a library: ask it with vfr search {shlex.quote(video)} "
                        f"{shlex.quote(query or 'QUERY')}")
     _check_out(options)
-    query, config = _query(query, options), _config(options, cache=not no_cache, early=not as_json)
+    from vfr_lib.search.find import narrowed
+    query, config = narrowed(_query(query, options), _config(options, cache=not no_cache, early=not as_json))
     if engine: config = replace(config, encoder=_engine(config.encoder, engine))
     moments = _found(video, query, config)
     _say(moments, as_json, "this video", looked=config.searches("seen"))
@@ -203,7 +206,7 @@ def _say(moments: "Moments", as_json: bool, place: str, guesses: int = 1, looked
     if as_json: return click.echo(json.dumps([m.to_dict() for m in moments], indent=1))
     if not moments and looked:
         return click.echo(f"nothing to see in {place}: all frames that were looked at are of one colour, or a fade")
-    if not moments: return click.echo(f"nothing of that is said in {place}")
+    if not moments: return click.echo(f"nothing of that is said or written in {place}")
     if not moments.convincing: click.echo(_unconvincing(moments, place, guesses))
     shown = moments if moments.convincing else moments[:guesses]
     sure = any(m.p_value is not None for m in shown)
@@ -261,23 +264,27 @@ def _seconds(text: str):
 # %% ../nbs/90_cli.ipynb #cd67fef7
 @app.command()
 @click.argument("lib")
-@click.argument("videos", nargs=-1, required=True, metavar="VIDEO...")
+@click.argument("videos", nargs=-1, metavar="VIDEO...")
 @click.option("--every", metavar="SECONDS",
               help="Look at one frame per this many seconds; settled when the library is made.  [default: 1]")
 @click.option("--encoder", metavar="NAME",
               help="'embedded', a folder, or a hub id; settled when the library is made.  [default: embedded]")
+@click.option("--read", is_flag=True,
+              help="Read what is written on the screen, too; without VIDEO in all videos that are there.")
 @click.option("--no-wait", is_flag=True, help="Give up at once where another process is writing.")
 @click.option("--ray", "address", is_flag=False, flag_value="", metavar="[ADDRESS]",
               help="Share the work with Ray: on this machine, or on the cluster at ADDRESS (host:port, or auto); to be "
               "put last.")
 @click.option("--json", "as_json", is_flag=True,
               help="Print one JSON object: added, replaced, captions, skipped, encoded.")
-def add(lib: str, videos: tuple, every: str | None, encoder: str, no_wait: bool, address: str | None, as_json: bool):
+def add(lib: str, videos: tuple, every: str | None, encoder: str, no_wait: bool, address: str | None, as_json: bool,
+        read: bool):
     "Add videos to the library in the folder LIB: paths, links, folders, playlists. What is there already is skipped."
     from dataclasses import asdict
     from vfr_lib.library.library import Library
+    if not videos and not read: raise click.UsageError("Missing argument 'VIDEO...'.")
     library, bar = Library(lib, encoder, None if every is None else _seconds(every)), _Bar()
-    try: report = library.add(*videos, progress=bar, wait=not no_wait, cluster=address)
+    try: report = library.add(*videos, progress=bar, wait=not no_wait, read=read, cluster=address)
     finally: bar.close()
     if not as_json: return click.echo("\n".join(_plain(line) for line in str(report).splitlines()))
     lists = dict(added=[asdict(v) for v in report.added], replaced=[asdict(v) for v in report.replaced])
@@ -303,10 +310,10 @@ def add(lib: str, videos: tuple, every: str | None, encoder: str, no_wait: bool,
 def search(lib: str, query: str | None, only: tuple, own: str | None, as_json: bool, **options: object):
     "Find the moments that match QUERY in all videos of the library LIB."
     from vfr_lib.library.library import Library
+    from vfr_lib.search.find import narrowed
     _check_out(options)
-    query = _query(query, options)
+    query, config = narrowed(_query(query, options), _config(options))
     library = Library(lib, own, create=False)
-    config = _config(options)
     moments = library.search(query, videos=list(only) or None, config=config)
     _say(moments, as_json, "this library", options["top"], config.searches("seen"))
     _write(moments, options, query, {v.link: v.path for v in library.videos if v.link and not v.missing})

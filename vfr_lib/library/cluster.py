@@ -25,7 +25,7 @@ from ..core import VfrError, warn, write_whole
 from ..encoders.base import EMBEDDED, Encoder, to_squares
 from ..encoders.checks import EncoderConfig
 from ..encoders.inference import InferenceEncoder, load_for_inference
-from .ingest import Added, Extracting, Ingest, extracted, file_stamp
+from .ingest import Added, Extracting, Ingest, extracted, file_stamp, kinds_kept
 from .store import evidence_tables, frame_rows, store_errors
 from ..media.download import download, forget, is_link, public_link
 from ..media.frames import Sampler, iter_frames, probe
@@ -33,7 +33,6 @@ from ..media.source import Source
 from ..media.synthetic import sample_clip
 from ..search.calibration import BLANK, reference_set_of
 from ..search.embedding import decode_width, encoded_batches, prefetch, prepared_frames
-from ..search.evidence import registered
 from ..search.speech import line_dicts, lines_within
 
 # %% ../../nbs/library/49_cluster.ipynb #c02ef3bd
@@ -725,7 +724,7 @@ class _Run:
         e, c, store = self.ingest.encoder, self.cluster, self.ingest.store
         config = e.config if isinstance(getattr(e, "config", None), EncoderConfig) else None
         known = frozenset(v["id"] for v in store.rows("id"))
-        kinds = tuple(e for e in registered() if e.name not in ("seen", "said"))
+        kinds = tuple(kinds_kept(self.ingest.read))
         return _Job(store.every, known, store.path, _to_send(self.ingest), config, c.task_frames,
                     _make_register(ray, c), c.tries, ray.util.get_node_ip_address(), kinds, self.run)
 

@@ -21,7 +21,7 @@ from .search import LibrarySearch
 from .store import Store, evidence_tables, is_one_of, picture_of
 from .writer import LibraryWriter
 from ..search.calibration import reference_set_of
-from ..search.find import SearchConfig, config_of
+from ..search.find import SearchConfig, config_of, narrowed
 
 # %% ../../nbs/library/48_library.ipynb #d954b8a3
 class Library:
@@ -80,14 +80,17 @@ def _add(self: Library, *videos: str | Path, # paths, links, folders, playlists,
          progress: "Callable[[str, float, float], None] | None" = None, # told (stage, done, total): see below
          stop: "threading.Event | None" = None, # once set, it ends within a second; what was added stays
          wait: bool = True, # for another process that is writing; False gives up at once
+         read: bool = False, # what is written on the screen, too; without videos: in all that are there
          executor: "LocalExecutor | RayExecutor | None" = None, # who does the work; None: this machine
          cluster: "Cluster | str | None" = None # short for `executor=RayExecutor(cluster)`; a string is its address
         ) -> "Added":
     """Add what is not there yet; the answer says what was skipped and why. The stages are `download`, in bytes, and
-    `frames`, in seconds. VfrError where a single video cannot be added, of kind `cancelled` where it was stopped."""
+    `frames` and `text`, in seconds. VfrError where a single video cannot be added, of kind `cancelled` where it was stopped."""
     if cluster is not None:
         from vfr_lib.library.cluster import RayExecutor   # a room above this one, for those who ask for it
         executor = RayExecutor(cluster)
+    if read and not videos: videos = tuple(v.path for v in self.videos)
+    self.ingest.read = bool(read)
     return (executor or LocalExecutor()).add(self.ingest, videos, progress, stop, wait)
 
 Library.add = _add
@@ -122,7 +125,8 @@ def _search(self: Library, query: "str | Query", # what should be seen or said
            ) -> Moments:
     "The best moments of all videos: `Moments`, best first."
     if settings.pop("said", True) is False: settings["speech"] = False   # what it was called before
-    return self.searcher.search(query, videos, config_of(config, top=top, every=self.every, **settings))
+    query, config = narrowed(query, config_of(config, top=top, every=self.every, **settings))
+    return self.searcher.search(query, videos, config)
 
 Library.search = _search
 

@@ -22,7 +22,7 @@ from ..core import VfrError
 from ..media.download import as_link, public_link
 from ..media.frames import check_step
 from ..media.transcript import Line
-from ..search import visual   # what is seen is registered there
+from ..search import visual, written   # what is seen and written is registered there
 from ..search.evidence import registered
 from ..search.speech import line_dicts
 

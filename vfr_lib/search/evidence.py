@@ -57,6 +57,7 @@ class Corpus(Protocol):
 class Evidence:
     "A kind of evidence: derive from it, and `register` one."
     name: str = ""     # as `Moment.evidence` shows it
+    on_request: bool = False # costly: extracted only where it is named; what is kept of it is searched always
 
     @property
     def table(self) -> str:
@@ -72,6 +73,10 @@ class Evidence:
                ) -> list[dict]:
         "What is kept of one video; VfrError where it cannot be read."
         raise NotImplementedError
+
+    def kept(self, source: "Source", settings: Any) -> list[dict] | None: # see `extract`
+        "What an earlier `extract` of this video left, or None; only asked of what is `on_request`."
+        return None
 
     def rank(self, query: "str | Query",
              corpus: Corpus,
