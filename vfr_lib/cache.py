@@ -191,7 +191,7 @@ def sweep(folder: str | Path) -> None: # of the cache
 # %% ../nbs/01_cache.ipynb #32eab6d0
 KINDS = {"vectors": "vectors of videos", "videos": "downloaded videos", "features": "features of training pictures",
          "hashes": "digests of pictures", "digests": "digests of files", "copies": "copies that browsers play",
-         "text": "what is written in videos", "bench": "clips for benchmarks", "other": "the sample, and which engine is fastest"}
+         "text": "what is written in videos", "speech": "what is said in videos", "bench": "clips for benchmarks", "other": "the sample, and which engine is fastest"}
 _hex = "[0-9a-f]"
 _patterns = {"vectors": [f"vectors/{_hex * 32}.npz", f"vectors/.{_hex * 32}-*.npz"],
              "videos": [f"videos/{_hex * 16}/**/*"],
@@ -200,6 +200,7 @@ _patterns = {"vectors": [f"vectors/{_hex * 32}.npz", f"vectors/.{_hex * 32}-*.np
              "digests": [f"digests/{_hex * 24}", f"digests/.{_hex * 24}-*"],
              "copies": [f"copies/{_hex * 32}.mp4", f"copies/{_hex * 32}-{_hex * 8}.part"],
              "text": [f"text/{_hex * 32}.json", f"text/.{_hex * 32}-*.json"],
+             "speech": [f"speech/{_hex * 32}-{_hex * 8}.json", f"speech/.{_hex * 32}-*.json"],
              "bench": ["bench/*.mp4"],
              "other": ["engines.json", "sample-*.mp4"]}
 

@@ -26,7 +26,7 @@ class _Bar:
         if stage != self.stage:
             self.close(); self.stage = stage
             unit = dict(unit="B", unit_scale=True)
-            if stage in ("frames", "text"):
+            if stage in ("frames", "text", "speech"):
                 unit = dict(bar_format="{desc}: {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of video "
                             "[{elapsed}<{remaining}]")
             self.bar = tqdm(desc=_plain(stage), total=total, file=sys.stderr, leave=False, **unit)
@@ -94,12 +94,18 @@ def _evidence(command: Callable):
         click.option("--evidence", multiple=True, metavar="NAME",
                      help="Search only this: seen, said, written; may be repeated.  [default: all]"))
 
+def _hearing(what: str):
+    "The option that names a model to hear with."
+    return click.option("--transcribe", is_flag=False, flag_value="small", metavar="[MODEL]",
+                        help=f"{what}. MODEL: a name such as small, or a folder; without it to be put last.")
+
 def _config(options: dict, **more: bool):
     "The `SearchConfig` that the options describe."
     from vfr_lib.search.find import config_of
     every = options.get("every")
     return config_of(None, top=options["top"], level=options["level"], encoder=options.get("encoder"),
                      evidence=options["evidence"] or None, speech=not options["no_speech"], read=options.get("read") or None,
+                     transcribe=options.get("transcribe"),
                      every=None if every is None else _seconds(every), pictures=options["html"] is not None, **more)
 
 # %% ../nbs/90_cli.ipynb #1ee43160
@@ -164,6 +170,7 @@ def _write(moments: "Moments", out: dict, query: "str | Query", files: dict | No
 @click.option("--level", default=0.05, show_default=True, metavar="P",
               help="Above this p-value nothing counts as found.")
 @_evidence
+@_hearing("Hear what is said in a video without captions, too; what was heard once is searched anyway")
 @click.option("--said", is_flag=True, hidden=True)   # what is said is searched anyway
 @_asked
 @click.option("--engine", metavar="NAME",
@@ -271,6 +278,7 @@ def _seconds(text: str):
               help="'embedded', a folder, or a hub id; settled when the library is made.  [default: embedded]")
 @click.option("--read", is_flag=True,
               help="Read what is written on the screen, too; without VIDEO in all videos that are there.")
+@_hearing("Hear what is said where there are no captions, too; without VIDEO in all videos that are there")
 @click.option("--no-wait", is_flag=True, help="Give up at once where another process is writing.")
 @click.option("--ray", "address", is_flag=False, flag_value="", metavar="[ADDRESS]",
               help="Share the work with Ray: on this machine, or on the cluster at ADDRESS (host:port, or auto); to be "
@@ -278,13 +286,14 @@ def _seconds(text: str):
 @click.option("--json", "as_json", is_flag=True,
               help="Print one JSON object: added, replaced, captions, skipped, encoded.")
 def add(lib: str, videos: tuple, every: str | None, encoder: str, no_wait: bool, address: str | None, as_json: bool,
-        read: bool):
+        read: bool, transcribe: str | None):
     "Add videos to the library in the folder LIB: paths, links, folders, playlists. What is there already is skipped."
     from dataclasses import asdict
     from vfr_lib.library.library import Library
-    if not videos and not read: raise click.UsageError("Missing argument 'VIDEO...'.")
+    if not videos and not read and not transcribe: raise click.UsageError("Missing argument 'VIDEO...'.")
     library, bar = Library(lib, encoder, None if every is None else _seconds(every)), _Bar()
-    try: report = library.add(*videos, progress=bar, wait=not no_wait, read=read, cluster=address)
+    try: report = library.add(*videos, progress=bar, wait=not no_wait, read=read, transcribe=transcribe,
+                                cluster=address)
     finally: bar.close()
     if not as_json: return click.echo("\n".join(_plain(line) for line in str(report).splitlines()))
     lists = dict(added=[asdict(v) for v in report.added], replaced=[asdict(v) for v in report.replaced])
@@ -398,7 +407,7 @@ def check(lib: str, repair: bool, as_json: bool):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def cache(kinds: tuple, clear: bool, as_json: bool):
     """Show what the cache folder holds, or clear it. KINDS: vectors, videos, features, hashes, digests, copies,
-    bench, other."""
+    text, speech, bench, other."""
     from vfr_lib.cache import KINDS, cache_folder, cache_limit, cache_usage, clear_cache
     if kinds and not clear: raise VfrError("KINDS are for --clear: 'vfr cache' shows everything")
     usage = clear_cache(kinds) if clear else cache_usage()

@@ -21,6 +21,7 @@ from ..media.transcript import beside, lines_of
 from ..search.calibration import measure_frames, reference_set_of
 from ..search.embedding import embed_stages
 from ..search.speech import line_dicts, lines_within
+from ..search.transcribe import with_speech
 
 # %% ../../nbs/library/44_ingest.ipynb #56382252
 @dataclass
@@ -100,6 +101,7 @@ class Extracting:
     encoder: "Encoder | InferenceEncoder | None" # as `load_for_inference` gives it
     stop: "threading.Event | None" = None
     tell: Callable | None = None # called with (stage, done, total)
+    transcribe: object = None    # who hears a video without captions, see `recogniser_of`; None: nobody
 
 def kinds_kept(read: bool = False # what is costly, too
               ) -> "list[Evidence]":
@@ -120,6 +122,7 @@ class Ingest:
     def __init__(self, writer: "LibraryWriter"):
         self.writer, self.store = writer, writer.store
         self.read = False   # what is costly, such as text on screen, is extracted, too
+        self.transcribe = None   # who hears videos without captions, see `recogniser_of`
 
     @property
     def encoder(self) -> "Encoder | InferenceEncoder":
@@ -168,8 +171,9 @@ def _add_one(self: Ingest, item: str, title: str | None, # as `expand` gives the
     if known := self.known(id=id): return self.met_again(known, item, path, link, report, progress, stop)
     seen = lambda n, done, end: tell("frames", done, end)
     *_, frames = embed_stages(path, self.encoder, self.store.every, progress=seen, stop=stop, thumbs=True)
-    lines, said = lines_within(source.lines, source.caption_source, path, frames.end)
     settings = Extracting(self.store.every, self.encoder, stop, progress)
+    if self.transcribe: source = with_speech(source, self.transcribe, settings)
+    lines, said = lines_within(source.lines, source.caption_source, path, frames.end)
     rows = dict(lines=line_dicts(lines), **extracted(source, settings, kinds_kept(self.read)))
     name = source.title or title or ("sample" if item == "sample" else _titled(item))
     row = dict(id=id, title=name, link=link, path=str(Path(path).absolute()), said=said, lines=len(lines), **stamp)
@@ -223,6 +227,9 @@ def _met_again(self: Ingest, known: dict, # see `known`
         more += f", which replaced {old[0]['title']!r}"
     changed = None if link else self._new_captions(known, here, moved)
     if changed: report.captions.append((item, changed))
+    if self.transcribe and (count := self._hear_again(known["id"], path, progress, stop)):
+        changed = f"{count} lines of speech heard"
+        report.captions.append((item, changed))
     if self.read and (count := self._read_again(known["id"], path, progress, stop)):
         changed = f"{count} lines on screen read"
         report.captions.append((item, changed))
@@ -276,7 +283,16 @@ def _read_again(self: Ingest, id: str, path: str, progress: Callable | None,
     if count: self._with_rows(known, new)
     return count
 
-Ingest._read_again = _read_again
+def _hear_again(self: Ingest, id: str, path: str, progress: Callable | None, stop: "threading.Event | None") -> int:
+    "Transcribe a video that is there and has no lines: how many came."
+    known = self.known(id=id)
+    if known["lines"]: return 0
+    source = with_speech(open_video(path), self.transcribe, Extracting(self.store.every, None, stop, progress))
+    lines, said = lines_within(source.lines, source.caption_source, path, known["duration"])
+    if lines: self._with_rows(known, dict(lines=line_dicts(lines)), lines=len(lines), said=said)
+    return len(lines)
+
+Ingest._read_again, Ingest._hear_again = _read_again, _hear_again
 
 # %% ../../nbs/library/44_ingest.ipynb #bb1b5753
 _ENDS_ALL = "cancelled", "disk", "damaged", "lost"   # kinds of errors that are not the fault of one video

@@ -22,6 +22,7 @@ from .store import Store, evidence_tables, is_one_of, picture_of
 from .writer import LibraryWriter
 from ..search.calibration import reference_set_of
 from ..search.find import SearchConfig, config_of, narrowed
+from ..search.transcribe import recogniser_of
 
 # %% ../../nbs/library/48_library.ipynb #d954b8a3
 class Library:
@@ -81,16 +82,20 @@ def _add(self: Library, *videos: str | Path, # paths, links, folders, playlists,
          stop: "threading.Event | None" = None, # once set, it ends within a second; what was added stays
          wait: bool = True, # for another process that is writing; False gives up at once
          read: bool = False, # what is written on the screen, too; without videos: in all that are there
+         transcribe: object = None, # what is said where there are no captions, too; see `recogniser_of`, True: by the usual model
          executor: "LocalExecutor | RayExecutor | None" = None, # who does the work; None: this machine
          cluster: "Cluster | str | None" = None # short for `executor=RayExecutor(cluster)`; a string is its address
         ) -> "Added":
     """Add what is not there yet; the answer says what was skipped and why. The stages are `download`, in bytes, and
-    `frames` and `text`, in seconds. VfrError where a single video cannot be added, of kind `cancelled` where it was stopped."""
+    `frames`, `speech` and `text`, in seconds. VfrError where a single video cannot be added, of kind `cancelled` where it was stopped."""
     if cluster is not None:
         from vfr_lib.library.cluster import RayExecutor   # a room above this one, for those who ask for it
         executor = RayExecutor(cluster)
-    if read and not videos: videos = tuple(v.path for v in self.videos)
-    self.ingest.read = bool(read)
+    if transcribe: recogniser_of(transcribe)
+    if transcribe and executor:
+        raise VfrError("a cluster hears nothing: add the videos with it first, then without it with `transcribe`")
+    if (read or transcribe) and not videos: videos = tuple(v.path for v in self.videos)
+    self.ingest.read, self.ingest.transcribe = bool(read), transcribe
     return (executor or LocalExecutor()).add(self.ingest, videos, progress, stop, wait)
 
 Library.add = _add

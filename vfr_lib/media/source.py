@@ -27,6 +27,7 @@ class Source:
     captions: str | None = None  # the caption file that came with a download
     link: str | None = None      # where it came from, as `public_link` shows it
     page: Video | None = None    # all that its page said: chapters, the most replayed parts
+    heard: tuple[Line, ...] = () # what a recogniser made of its sound; captions come first
 
     @cached_property
     def info(self) -> VideoInfo:
@@ -34,7 +35,9 @@ class Source:
         return probe(self.path)
 
     @cached_property
-    def _transcript(self): return lines_of(self.path, self.captions)
+    def _transcript(self):
+        lines, source = lines_of(self.path, self.captions)
+        return (lines, source) if lines or not self.heard else (list(self.heard), "transcribed")
 
     @property
     def lines(self) -> list[Line]:
@@ -43,7 +46,7 @@ class Source:
 
     @property
     def caption_source(self) -> str | None:
-        "Where the lines come from: `captions` of its page, a file `beside` it, `embedded` in it, or None."
+        "Where the lines come from: `captions` of its page, a file `beside` it, `embedded`, `transcribed`, or None."
         return self._transcript[1]
 
     def __iter__(self) -> Iterator[str]:   # name, path = open_video(...), as it was before

@@ -23,6 +23,7 @@ from .evidence import Corpus, Evidence, Hit, registered
 from .fusion import RRF
 from .moments import check_search
 from .speech import matching_rows
+from .transcribe import recogniser_of
 from .visual import FrameView, matrix_of, view_of
 
 # %% ../../nbs/search/39_find.ipynb #7ad1960a
@@ -38,6 +39,7 @@ class SearchConfig:
     pictures: bool = True     # fetch the best frame of each moment
     exact: bool | None = None # look into files for the cuts at edges of moments; None: in one video, not in a library
     read: bool | None = None  # extract what is costly, such as text on screen; None: what `evidence` names
+    transcribe: object = None # who hears a video without captions: a model's name or folder, a recogniser, True
     early: bool = True        # `find_anytime` begins with a first look at a long video
     cache: bool = True        # keep a video's vectors on disk, and take them from there
 
@@ -55,6 +57,7 @@ class SearchConfig:
         "VfrError for what cannot be asked."
         check_search(query, self.top, self.every, self.level)
         registered(self.evidence)
+        if self.transcribe: recogniser_of(self.transcribe)
         if not callable(self.fusion):
             raise VfrError(f"fusion must be something to call with rankings, like RRF(), not {self.fusion!r}")
 
@@ -95,7 +98,8 @@ class VideoCorpus:
                  tell: Callable | None = None): # called with (stage, done, total)
         self.source, self.encoder, self.config, self.stop, self.tell = source, encoder, config, stop, tell
         self.keys = [str(source.path)]
-        self.every, self.frames, self.also, self._rows, self._view = config.every, None, set(), {}, None
+        self.every, self.transcribe = config.every, config.transcribe or None
+        self.frames, self.also, self._rows, self._view = None, set(), {}, None
 
     def look(self, frames: FrameVectors) -> "VideoCorpus":
         "The same corpus with the frames that are known by now."

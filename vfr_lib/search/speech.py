@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core import hms, warn
 from ..media.transcript import Line
+from .transcribe import with_speech
 from .evidence import Corpus, Evidence, Hit, register
 from .words import Asked, asked, index_words, nearness
 
@@ -111,7 +112,8 @@ class SpeechEvidence(Evidence):
                           ("ends", pa.list_(seconds)), ("words", pa.list_(text))])
 
     def extract(self, source: "Source", settings: Any = None) -> list[dict]:
-        "The lines of captions beside the video, in it, or of its page."
+        "The lines of captions beside the video, in it, or of its page; of its sound, where `settings.transcribe` hears it."
+        source = with_speech(source, getattr(settings, "transcribe", None), settings)
         lines, frames = source.lines, getattr(settings, "frames", None)
         if frames is not None: lines, _ = lines_within(lines, None, source.name, frames.end)
         return line_dicts(lines)
