@@ -183,6 +183,14 @@ def test_cancelled_within_a_second_in_the_middle_of_a_window(talk, monkeypatch):
     assert time.monotonic() - began < 1.2
 
 
+def test_a_model_that_fails_while_it_hears(talk, monkeypatch):
+    def fail(*a, **kw): raise RuntimeError("Library libcublas.so.12 is not found")
+    monkeypatch.setattr(room, "blocks", lambda *a: iter([Block(0.0, np.zeros(RATE, np.float32), [(0, 1)])]))
+    broken = WhisperRecogniser("broken")
+    broken.__dict__["_model"] = types.SimpleNamespace(transcribe=fail)
+    with pytest.warns(match="libcublas.*CUDA_VISIBLE_DEVICES.*the rest goes on"): assert with_speech(open_video(str(talk)), broken).lines == []
+
+
 def test_one_who_cannot_begin_in_the_middle_hears_all_again(talk):
     class Plain(Loud):
         def transcribe(self, path, stop, progress): yield from super().transcribe(path, stop, progress)

@@ -188,18 +188,26 @@ class WhisperRecogniser:
                 "hf download Systran/faster-whisper-small --local-dir FOLDER, and give the FOLDER")
             raise VfrError(f"the speech model {self.model} could not be loaded ({why}): {get}", "extra") from None
 
+    def _ask(self, work: Callable, stop: threading.Event | None):
+        "What `work()` gives, see `_beside`; VfrError where the model fails."
+        try: return _beside(work, stop)
+        except VfrError: raise
+        except Exception as e:   # of CTranslate2: a driver without its libraries, a model of another kind, no memory
+            raise VfrError(f"the speech model {self.model} failed ({' '.join(str(e).split())[:160]}): "
+                           "set CUDA_VISIBLE_DEVICES to nothing where it is for want of a library of CUDA", "extra") from e
+
     def transcribe(self, path: str | Path, stop: threading.Event | None = None, progress: Callable | None = None,
                    start: float = 0.0) -> Iterator[Spoken]:
         "What is said where there is a voice, see `Recogniser`."
         end, language = probe(path).duration or 0.0, self.language
         settings = dict(vad_filter=True, vad_parameters=VOICE, word_timestamps=True, condition_on_previous_text=False)
-        model = _beside(lambda: self._model, stop)
+        model = self._ask(lambda: self._model, stop)
         for b in blocks(path, start, stop):
             if b.voice:
                 ask = lambda: model.transcribe(b.audio, language=language, **settings | self.options)
-                segments, info = _beside(ask, stop)
+                segments, info = self._ask(ask, stop)
                 language = language or info.language
-                while (s := _beside(lambda: next(segments, None), stop)) is not None:
+                while (s := self._ask(lambda: next(segments, None), stop)) is not None:
                     if line := _spoken(s, b.start): yield line
             if progress: progress(b.end, max(end, b.end))
 
