@@ -450,7 +450,7 @@ def bench(video: str | None, quick: bool, searching: bool, scaling: bool, sharin
 
 # %% ../nbs/90_cli.ipynb #45bf9234
 @app.command()
-@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "msrvtt", "moments", "footage"]))
+@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "coco", "msrvtt", "moments", "footage"]))
 @click.argument("root")
 @click.option("--split", help="What to measure on.  [default: test; msrvtt: 1k-A]")
 @click.option("--encoder", default="embedded", show_default=True, metavar="NAME",
@@ -506,7 +506,7 @@ def _training_split(read: Callable, root: str, data: "CaptionedImages"):
 
 # %% ../nbs/90_cli.ipynb #b59e9e82
 @app.command()
-@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k"]))
+@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "coco"]))
 @click.argument("root")
 @click.option("--out", required=True, metavar="DIR", help="Folder for the checkpoints, the history and the encoder.")
 @click.option("--image-weights", default="imagenet", show_default=True, metavar="FILE",
@@ -517,6 +517,9 @@ def _training_split(read: Callable, root: str, data: "CaptionedImages"):
               help="An encoder to train further, instead of the two weights: a folder, or 'embedded'.")
 @click.option("--extra-captions", metavar="FILE",
               help="More captions of the training pictures: 'file<TAB>caption' lines.")
+@click.option("--also", multiple=True, metavar="SET=ROOT",
+              help="Another set to train on as well: flickr8k, flickr30k, coco or imagenet-names; may be repeated, a set "
+              "that is named twice is seen twice as often.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was stopped in DIR, with the same options.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="A setting of TrainConfig or EncoderConfig; may be repeated.")
@@ -531,13 +534,27 @@ def train(dataset: str, root: str, out: str, settings: tuple, store: str, resume
     with training.launched_group() as group:
         with group.together():
             train, dev = read(root, "train", options["extra_captions"]), read(root, "dev")
+            train, others = _with_others(train, options["also"])
             model = _model_to_train(os.path.basename(os.path.abspath(out)), config.seed, shape, options)
-        history = training.fit(model, train, dev, config, out, resume)
+        history = training.fit(model, train, [dev, *others], config, out, resume)
         if not group.is_main: return
         saved = encoders.save_encoder(model, os.path.join(out, "encoder"), store)
         if len(dev) >= 100: _background(saved, dev)
     click.echo(saved)
     if history: click.echo(f"dev, text to image: {history[-1]['dev']}")
+
+def _with_others(train: "CaptionedImages", also: tuple) -> tuple: # `SET=ROOT` strings
+    "The training pictures of all sets as one, and the dev splits of the other sets."
+    from vfr_lib.train import datasets
+    sets, devs = [train], []
+    for k, given in enumerate(also):
+        name, _, root = given.partition("=")
+        if name not in ("flickr8k", "flickr30k", "coco", "imagenet-names") or not root:
+            raise VfrError(f"--also {given!r} must be flickr8k=ROOT, flickr30k=ROOT, coco=ROOT or imagenet-names=ROOT")
+        read = getattr(datasets, name.replace("-", "_"))
+        sets.append(read(root, "train"))
+        if name != "imagenet-names" and given not in also[:k]: devs.append(read(root, "dev"))
+    return datasets.joined(*sets), devs
 
 # %% ../nbs/90_cli.ipynb #38249ffa
 def _model_to_train(name: str, seed: int, shape: dict, options: dict):
@@ -550,7 +567,7 @@ def _model_to_train(name: str, seed: int, shape: dict, options: dict):
 
 # %% ../nbs/90_cli.ipynb #140b6b31
 @app.command()
-@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k"]))
+@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "coco"]))
 @click.argument("root")
 @click.option("--encoder", required=True, metavar="DIR", help="Folder of the encoder.")
 @click.option("--split", default="dev", show_default=True, help="Pictures that the encoder has not learned from.")
