@@ -466,7 +466,8 @@ def evaluate(dataset: str, root: str, split: str | None, encoder: str, as_json: 
     """Measure ENCODER on DATASET's split in folder ROOT, over the full gallery, with its protocol.
 
     'moments' builds clips from Flickr8k's photographs in ROOT and measures how far off the times are that a
-    sentence gets; 'footage' asks labelled sentences of the real videos in ROOT (labels.json: video, query, spans).
+    sentence gets; 'footage' puts your own labelled sentences to your own videos: ROOT is the labels' JSON file
+    (video, query, spans), or a folder with labels.json.
     """
     from vfr_lib.train import datasets, evaluation
     in_batch, pictures, engine = (options[k] for k in ("in_batch", "pictures", "engine"))
@@ -489,9 +490,18 @@ def _evaluate_footage(root: str, encoder: str, engine: str | None, as_json: bool
     from vfr_lib.train.localisation import evaluate_footage
     report = evaluate_footage(root, _engine(encoder, engine) if engine else encoder)
     if as_json: return click.echo(json.dumps(report))
-    click.echo(f"{report['protocol']}\nHit@1 {report['hit']} %, 95 %: {report['hit_interval']}")
-    heads = ["level", "absent, found", "95 %", "present, found", ""]
-    click.echo(_table([[str(r["level"]), str(r["absent"]), str(r["interval"]), str(r["present"]), ""] for r in report["presence"]], heads))
+    click.echo(report["protocol"])
+    percent = lambda value, ends: f"{value:.1f} ({ends[0]:.1f} to {ends[1]:.1f})" if value is not None else "-"
+    for gold, found in report["located"].items():
+        rows = [[off, *(percent(found[f"Hit@{k}"][off], found[f"Hit@{k}_interval"][off]) for k in (1, 5)), ""]
+                for off in found["Hit@1"]]
+        click.echo(f"\nin the labelled {gold}, {found['sentences']} sentences, % (95 %); "
+                   f"median {found['median_seconds']:g} s off")
+        click.echo(_table(rows, ["at most", "Hit@1", "Hit@5", ""]))
+    rows = [[str(r["level"]), percent(r["absent"], r["interval"]), percent(r["present"], r["present_interval"]), ""]
+            for r in report["presence"]]
+    click.echo(f"\ncalled convincing, % (95 %); {report['absent_pairs']} times asked for what is absent")
+    click.echo(_table(rows, ["level", "absent", "present", ""]))
 
 # %% ../nbs/90_cli.ipynb #05f67995
 def _training_split(read: Callable, root: str, data: "CaptionedImages"):
