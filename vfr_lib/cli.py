@@ -528,8 +528,8 @@ def _training_split(read: Callable, root: str, data: "CaptionedImages"):
 @click.option("--extra-captions", metavar="FILE",
               help="More captions of the training pictures: 'file<TAB>caption' lines.")
 @click.option("--also", multiple=True, metavar="SET=ROOT",
-              help="Another set to train on as well: flickr8k, flickr30k, coco or imagenet-names; may be repeated, a set "
-              "that is named twice is seen twice as often.")
+              help="Another set to train on as well: flickr8k, flickr30k, coco or imagenet-names; may be repeated, "
+              "a set that is named twice is seen twice as often.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was stopped in DIR, with the same options.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="A setting of TrainConfig or EncoderConfig; may be repeated.")

@@ -272,7 +272,7 @@ def _all_taught(asked: list[_Asked]) -> dict:
 __getattr__ = renamed(dict(locate="evaluate_localisation"), globals())   # what it was called before
 
 # %% ../../nbs/train/79_localisation.ipynb #894f7d64
-def footage_labels(labels: str | Path # a JSON file, or the folder that holds it as labels.json; the videos lie beside it
+def footage_labels(labels: str | Path # a JSON file beside the videos, or the folder that holds it as labels.json
                   ) -> list[dict]:
     "Labels of real videos: video (path), query, spans, clip, maybe_also, absent; VfrError where they cannot be read."
     place = Path(labels).expanduser()

@@ -232,6 +232,7 @@ class BothHalves(nn.Module):
     def __init__(self, model: DualEncoder, config: TrainConfig):
         super().__init__()
         self.model, self.config = model, config
+        self.more = None   # picture vectors (n, d) of a whole batch -> a loss to add to that of the captions
         self.image_encoder = torch.compile(model.image) if config.compile else model.image
 
     def forward(self,
@@ -259,7 +260,6 @@ def batch_gradients(both: nn.Module, # a `BothHalves`, wrapped where several pro
                     step: int = 0, # number of the batch in the run: dropout follows from it
                     group: ProcessGroup = ProcessGroup(),
                     counts: list[int] | None = None, # pictures that each process has; None: all are here
-                    more: Callable | None = None, # (picture vectors (n, d) of the whole batch) -> a loss to add
                    ) -> torch.Tensor:
     "Add the gradients of the whole batch to the weights; returns its loss, a scalar tensor."
     counts = counts or [len(pixels)]
@@ -274,7 +274,7 @@ def batch_gradients(both: nn.Module, # a `BothHalves`, wrapped where several pro
     if learned: temperature = temperature.detach().requires_grad_()
     every = group.gather(rows, counts)
     loss = batch_loss(every[:, 0], every[:, 1:].unbind(1), temperature, config)
-    if more: loss = loss + more(every[:, 0])
+    if more := getattr(both, "module", both).more: loss = loss + more(every[:, 0])
     loss.backward()
     if not once: seed_from(*seed)   # the second pass draws what the first one drew
     for chunk, grad in zip(chunks, (rows.grad * group.count).split(size)):
@@ -310,9 +310,10 @@ def fit_all(run: TrainState, # its model is trained in place
 def _epochs(run: TrainState, train: CaptionedImages, dev: CaptionedImages, out: Path | None, log: Callable | None,
             progress: bool, group: ProcessGroup):
     model, config = run.model, run.config
-    both = BothHalves(model, config)
+    both = halves = BothHalves(model, config)
     if group.count > 1: both = group.accelerator.prepare_model(both)
-    per_epoch, saved, began = len(train) // config.batch_size, time.time(), time.time() - run.rates.seconds
+    per_epoch, saved = len(train) // config.batch_size, time.time()
+    began = saved - run.rates.seconds
     for epoch in range(run.step // per_epoch, config.epochs):
         order = batches(len(train), config, epoch)[run.step % per_epoch:]
         counts = [len(shard) for shard in group.shards(range(config.batch_size))]
@@ -323,7 +324,8 @@ def _epochs(run: TrainState, train: CaptionedImages, dev: CaptionedImages, out: 
             with group.together():
                 if isinstance(batch, VfrError): raise batch
             run.opt.zero_grad()
-            loss = batch_gradients(both, *batch, config, run.step, group, counts, _taught(run, pictures, group))
+            halves.more = _taught(run, pictures, group)
+            loss = batch_gradients(both, *batch, config, run.step, group, counts)
             norm = nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
             if not torch.isfinite(loss + norm): raise _diverged(loss, norm, run, epoch, out)
             run.opt.step(); run.rates.step()
@@ -349,7 +351,7 @@ def _epochs(run: TrainState, train: CaptionedImages, dev: CaptionedImages, out: 
 
 # %% ../../nbs/train/77_loop.ipynb #c20a69a0
 def _taught(run: TrainState, pictures: list[int], group: ProcessGroup) -> Callable | None:
-    "The teacher's loss of a batch, as `batch_gradients` wants it."
+    "The teacher's loss of a batch, as `BothHalves.more` has it."
     if not run.teacher: return None
     rows = [i for shard in group.shards(pictures) for i in shard]   # as their vectors are gathered
     return lambda images: run.teacher.loss(run.model, rows, run.step, images, learn=group.count == 1)

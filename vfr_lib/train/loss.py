@@ -34,6 +34,6 @@ def distillation_loss(image: torch.Tensor, # (n, d) picture vectors, of any leng
                       target: torch.Tensor, # (n, classes) the teacher's probabilities, rows of sum 1
                       temperature: float = 0.05, # > 0
                      ) -> torch.Tensor:
-    "Kullback-Leibler divergence from the softmax over the classes' names to the teacher's, a scalar: mean over pictures."
+    "Kullback-Leibler divergence from the softmax over the classes' names to the teacher's, a scalar."
     logits = F.normalize(image, dim=1) @ F.normalize(names, dim=1).T / temperature
     return F.kl_div(F.log_softmax(logits, dim=1), target, reduction="batchmean")
