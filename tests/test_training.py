@@ -156,7 +156,7 @@ def test_a_run_by_the_clock_ends_when_the_time_is_up(world):
     assert longer.returncode == 0, longer.stderr
 
 
-@pytest.mark.parametrize("also, said", [("coco", "must be flickr8k=ROOT"), ("msrvtt=x", "must be flickr8k=ROOT"),
+@pytest.mark.parametrize("also, said", [("coco", "must be a set and its folder"), ("msrvtt=x", "must be a set and its folder"),
                                         ("coco=/nowhere", "is not a folder")])
 def test_other_sets_that_cannot_be_read_are_one_line(world, also, said):
     r = in_process(*arguments(world, world / "also", "--also", also)[1:])

@@ -544,27 +544,29 @@ def train(dataset: str, root: str, out: str, settings: tuple, store: str, resume
     with training.launched_group() as group:
         with group.together():
             train, dev = read(root, "train", options["extra_captions"]), read(root, "dev")
-            train, others = _with_others(train, options["also"])
+            also = _others(options["also"])
+            train = datasets.joined(train, *(other(place, "train") for other, place in also))
+            others = [other(place, "dev") for other, place in dict.fromkeys(also)
+                      if other is not datasets.imagenet_names]
             model = _model_to_train(os.path.basename(os.path.abspath(out)), config.seed, shape, options)
         history = training.fit(model, train, [dev, *others], config, out, resume)
         if not group.is_main: return
         saved = encoders.save_encoder(model, os.path.join(out, "encoder"), store)
-        if len(dev) >= 100: _background(saved, dev)
+        if len(dev) >= 100: _background(saved, datasets.joined(dev, *others))
     click.echo(saved)
     if history: click.echo(f"dev, text to image: {history[-1]['dev']}")
 
-def _with_others(train: "CaptionedImages", also: tuple) -> tuple: # `SET=ROOT` strings
-    "The training pictures of all sets as one, and the dev splits of the other sets."
+def _others(also: tuple) -> list[tuple[Callable, str]]: # `SET=ROOT` strings
+    "(reader, folder) of each of the other sets; VfrError for one that is not known."
     from vfr_lib.train import datasets
-    sets, devs = [train], []
-    for k, given in enumerate(also):
+    out, known = [], ("flickr8k", "flickr30k", "coco", "imagenet-names")
+    for given in also:
         name, _, root = given.partition("=")
-        if name not in ("flickr8k", "flickr30k", "coco", "imagenet-names") or not root:
-            raise VfrError(f"--also {given!r} must be flickr8k=ROOT, flickr30k=ROOT, coco=ROOT or imagenet-names=ROOT")
-        read = getattr(datasets, name.replace("-", "_"))
-        sets.append(read(root, "train"))
-        if name != "imagenet-names" and given not in also[:k]: devs.append(read(root, "dev"))
-    return datasets.joined(*sets), devs
+        if name not in known or not root:
+            raise VfrError(f"--also {given!r} must be a set and its folder, one of "
+                           f"{', '.join(f'{k}=ROOT' for k in known)}")
+        out.append((getattr(datasets, name.replace("-", "_")), root))
+    return out
 
 # %% ../nbs/90_cli.ipynb #38249ffa
 def _model_to_train(name: str, seed: int, shape: dict, options: dict):
@@ -579,12 +581,15 @@ def _model_to_train(name: str, seed: int, shape: dict, options: dict):
 @app.command()
 @click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "coco"]))
 @click.argument("root")
+@click.option("--also", multiple=True, metavar="SET=ROOT",
+              help="Pictures of another set as well, e.g. coco=ROOT: what the videos show should be among them.")
 @click.option("--encoder", required=True, metavar="DIR", help="Folder of the encoder.")
 @click.option("--split", default="dev", show_default=True, help="Pictures that the encoder has not learned from.")
-def calibrate(dataset: str, root: str, encoder: str, split: str | None):
+def calibrate(dataset: str, root: str, encoder: str, split: str | None, also: tuple):
     "Keep a background beside the encoder in DIR, so that searches with it can say how sure they are."
     from vfr_lib.train import datasets
-    click.echo(_background(encoder, getattr(datasets, dataset)(root, split)))
+    sets = [(getattr(datasets, dataset), root), *_others(also)]
+    click.echo(_background(encoder, datasets.joined(*(read(place, split) for read, place in sets))))
 
 def _background(folder: str, data: "CaptionedImages"):
     "Write the background of the encoder in a folder; returns the file's path."
