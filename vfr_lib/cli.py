@@ -452,7 +452,7 @@ def bench(video: str | None, quick: bool, searching: bool, scaling: bool, sharin
 
 # %% ../nbs/90_cli.ipynb #45bf9234
 @app.command()
-@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "msrvtt", "moments", "footage"]))
+@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "coco", "msrvtt", "moments", "footage"]))
 @click.argument("root")
 @click.option("--split", help="What to measure on.  [default: test; msrvtt: 1k-A]")
 @click.option("--encoder", default="embedded", show_default=True, metavar="NAME",
@@ -468,7 +468,8 @@ def evaluate(dataset: str, root: str, split: str | None, encoder: str, as_json: 
     """Measure ENCODER on DATASET's split in folder ROOT, over the full gallery, with its protocol.
 
     'moments' builds clips from Flickr8k's photographs in ROOT and measures how far off the times are that a
-    sentence gets; 'footage' asks labelled sentences of the real videos in ROOT (labels.json: video, query, spans).
+    sentence gets; 'footage' puts your own labelled sentences to your own videos: ROOT is the labels' JSON file
+    (video, query, spans), or a folder with labels.json.
     """
     from vfr_lib.train import datasets, evaluation
     in_batch, pictures, engine = (options[k] for k in ("in_batch", "pictures", "engine"))
@@ -491,10 +492,18 @@ def _evaluate_footage(root: str, encoder: str, engine: str | None, as_json: bool
     from vfr_lib.train.localisation import evaluate_footage
     report = evaluate_footage(root, _engine(encoder, engine) if engine else encoder)
     if as_json: return click.echo(json.dumps(report))
-    click.echo(f"{report['protocol']}\nHit@1 {report['hit']} %, 95 %: {report['hit_interval']}")
-    heads = ["level", "absent, found", "95 %", "present, found", ""]
-    rows = [[str(r[name]) for name in ("level", "absent", "interval", "present")] + [""] for r in report["presence"]]
-    click.echo(_table(rows, heads))
+    click.echo(report["protocol"])
+    percent = lambda value, ends: f"{value:.1f} ({ends[0]:.1f} to {ends[1]:.1f})" if value is not None else "-"
+    for gold, found in report["located"].items():
+        rows = [[off, *(percent(found[f"Hit@{k}"][off], found[f"Hit@{k}_interval"][off]) for k in (1, 5)), ""]
+                for off in found["Hit@1"]]
+        click.echo(f"\nin the labelled {gold}, {found['sentences']} sentences, % (95 %); "
+                   f"median {found['median_seconds']:g} s off")
+        click.echo(_table(rows, ["at most", "Hit@1", "Hit@5", ""]))
+    rows = [[str(r["level"]), percent(r["absent"], r["interval"]), percent(r["present"], r["present_interval"]), ""]
+            for r in report["presence"]]
+    click.echo(f"\ncalled convincing, % (95 %); {report['absent_pairs']} times asked for what is absent")
+    click.echo(_table(rows, ["level", "absent", "present", ""]))
 
 # %% ../nbs/90_cli.ipynb #05f67995
 def _training_split(read: Callable, root: str, data: "CaptionedImages"):
@@ -509,7 +518,7 @@ def _training_split(read: Callable, root: str, data: "CaptionedImages"):
 
 # %% ../nbs/90_cli.ipynb #b59e9e82
 @app.command()
-@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k"]))
+@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "coco"]))
 @click.argument("root")
 @click.option("--out", required=True, metavar="DIR", help="Folder for the checkpoints, the history and the encoder.")
 @click.option("--image-weights", default="imagenet", show_default=True, metavar="FILE",
@@ -520,6 +529,9 @@ def _training_split(read: Callable, root: str, data: "CaptionedImages"):
               help="An encoder to train further, instead of the two weights: a folder, or 'embedded'.")
 @click.option("--extra-captions", metavar="FILE",
               help="More captions of the training pictures: 'file<TAB>caption' lines.")
+@click.option("--also", multiple=True, metavar="SET=ROOT",
+              help="Another set to train on as well: flickr8k, flickr30k, coco or imagenet-names; may be repeated, "
+              "a set that is named twice is seen twice as often.")
 @click.option("--resume", is_flag=True, help="Go on with the run that was stopped in DIR, with the same options.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="A setting of TrainConfig or EncoderConfig; may be repeated.")
@@ -534,13 +546,29 @@ def train(dataset: str, root: str, out: str, settings: tuple, store: str, resume
     with training.launched_group() as group:
         with group.together():
             train, dev = read(root, "train", options["extra_captions"]), read(root, "dev")
+            also = _others(options["also"])
+            train = datasets.joined(train, *(other(place, "train") for other, place in also))
+            others = [other(place, "dev") for other, place in dict.fromkeys(also)
+                      if other is not datasets.imagenet_names]
             model = _model_to_train(os.path.basename(os.path.abspath(out)), config.seed, shape, options)
-        history = training.fit(model, train, dev, config, out, resume)
+        history = training.fit(model, train, [dev, *others], config, out, resume)
         if not group.is_main: return
         saved = encoders.save_encoder(model, os.path.join(out, "encoder"), store)
-        if len(dev) >= 100: _background(saved, dev)
+        if len(dev) >= 100: _background(saved, datasets.joined(dev, *others))
     click.echo(saved)
     if history: click.echo(f"dev, text to image: {history[-1]['dev']}")
+
+def _others(also: tuple) -> list[tuple[Callable, str]]: # `SET=ROOT` strings
+    "(reader, folder) of each of the other sets; VfrError for one that is not known."
+    from vfr_lib.train import datasets
+    out, known = [], ("flickr8k", "flickr30k", "coco", "imagenet-names")
+    for given in also:
+        name, _, root = given.partition("=")
+        if name not in known or not root:
+            raise VfrError(f"--also {given!r} must be a set and its folder, one of "
+                           f"{', '.join(f'{k}=ROOT' for k in known)}")
+        out.append((getattr(datasets, name.replace("-", "_")), root))
+    return out
 
 # %% ../nbs/90_cli.ipynb #38249ffa
 def _model_to_train(name: str, seed: int, shape: dict, options: dict):
@@ -553,14 +581,17 @@ def _model_to_train(name: str, seed: int, shape: dict, options: dict):
 
 # %% ../nbs/90_cli.ipynb #140b6b31
 @app.command()
-@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k"]))
+@click.argument("dataset", type=click.Choice(["flickr8k", "flickr30k", "coco"]))
 @click.argument("root")
+@click.option("--also", multiple=True, metavar="SET=ROOT",
+              help="Pictures of another set as well, e.g. coco=ROOT: what the videos show should be among them.")
 @click.option("--encoder", required=True, metavar="DIR", help="Folder of the encoder.")
 @click.option("--split", default="dev", show_default=True, help="Pictures that the encoder has not learned from.")
-def calibrate(dataset: str, root: str, encoder: str, split: str | None):
+def calibrate(dataset: str, root: str, encoder: str, split: str | None, also: tuple):
     "Keep a background beside the encoder in DIR, so that searches with it can say how sure they are."
     from vfr_lib.train import datasets
-    click.echo(_background(encoder, getattr(datasets, dataset)(root, split)))
+    sets = [(getattr(datasets, dataset), root), *_others(also)]
+    click.echo(_background(encoder, datasets.joined(*(read(place, split) for read, place in sets))))
 
 def _background(folder: str, data: "CaptionedImages"):
     "Write the background of the encoder in a folder; returns the file's path."
