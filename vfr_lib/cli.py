@@ -252,10 +252,10 @@ def _query(query: str | None, options: dict):
 # %% ../nbs/90_cli.ipynb #2607dba8
 def _engine(encoder: str, engine: str):
     "The encoder with the engine that was asked for."
-    from vfr_lib.encoders.inference import InferenceEncoder, load_for_inference
+    from vfr_lib.encoders.inference import load_for_inference
     served = load_for_inference(encoder, engine=engine)
-    if not isinstance(served, InferenceEncoder):
-        raise VfrError(f"--engine is for encoders of vfr_lib, {encoder!r} is another: leave it out")
+    if getattr(served, "engine", "torch") != engine:
+        raise VfrError(f"{encoder!r} has no engine {engine!r} here: leave --engine out")
     return served
 
 def _seconds(text: str):

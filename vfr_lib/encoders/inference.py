@@ -6,7 +6,7 @@
 __all__ = ['measure_engines', 'InferenceEncoder', 'load_for_inference']
 
 # %% ../../nbs/encoders/26_inference.ipynb #146aaa24
-import contextlib, functools, hashlib, importlib.metadata, importlib.util, json, os, platform, shutil, time
+import contextlib, functools, hashlib, importlib.metadata, importlib.util, json, platform, shutil, time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ..core import VfrError, renamed, write_whole
 from .base import EMBEDDED, Encoder, encoder_name, to_squares, unit
 from .checks import EncoderConfig, card_of, config_of, read_config, read_json, read_tokenizer
 from .engines import ImagesInOpenVino, ImagesInTorch, TextInNumpy, Weights, openvino_engines
+from .engines import processor_name
 
 # %% ../../nbs/encoders/26_inference.ipynb #cceeab01
 def _probes(size: int, n: int = 8) -> np.ndarray:
@@ -43,15 +44,6 @@ def measure_engines(weights: Weights, config: EncoderConfig,
         seconds[name] = best / len(squares)
     return seconds
 
-# %% ../../nbs/encoders/26_inference.ipynb #e8952749
-def _processor() -> str:
-    "A short name for what this processor can do."
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        flags = next(line for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration): flags = platform.processor()
-    return f"{platform.machine()} {os.cpu_count()} {hashlib.sha256(flags.encode()).hexdigest()[:8]}"
-
 # %% ../../nbs/encoders/26_inference.ipynb #43576448
 def _remembered(key: str, make: Callable[[], str]) -> str:
     "`make()`, once per machine: a small JSON file in the cache folder keeps it."
@@ -74,7 +66,7 @@ def _fastest(weights: Weights, config: EncoderConfig, ranges: dict | None) -> st
         seconds = measure_engines(weights, config, ranges)
         return min(seconds, key=seconds.get)
     marks = f"{weights.digest()[:16]} {hashlib.sha256(repr(ranges).encode()).hexdigest()[:8]}"
-    return _remembered(f"{marks} openvino {version} {_processor()}", measured)
+    return _remembered(f"{marks} openvino {version} {processor_name()}", measured)
 
 # %% ../../nbs/encoders/26_inference.ipynb #ed67a3e6
 def _on_gpu(device: "str | torch.device | None") -> bool:
@@ -113,7 +105,9 @@ class InferenceEncoder(Encoder):
 
     def identity(self) -> str:
         device = self.device or _on_gpu(self.device)
-        return f"{self.digest} {sorted(vars(self.config).items())} {self.engine} {device} {_processor()} 1"
+        return f"{self.space()} {self.engine} {device} {processor_name()} 1"
+
+    def space(self) -> str: return f"{self.digest} {sorted(vars(self.config).items())}"
 
     _image_half = functools.cached_property(lambda self: _image_half(self))
     _text_half = functools.cached_property(lambda self: _text_half(self))
@@ -184,8 +178,11 @@ def load_for_inference(name: str | Path | Encoder = "embedded", # as for `load_e
     try: ours = "architecture" in read_json(folder / "config.json")
     except VfrError: ours = False
     if ours: return InferenceEncoder(folder, device, engine)
-    from vfr_lib.encoders.load import load_encoder
-    return load_encoder(name, device)
+    if engine == "torch" or _on_gpu(device) or name == "resnet50-distilbert" or not importlib.util.find_spec("openvino"):
+        from vfr_lib.encoders.load import load_encoder
+        return load_encoder(name, device)
+    from vfr_lib.encoders.converted import load_converted
+    return load_converted(name, engine)
 
 # %% ../../nbs/encoders/26_inference.ipynb #4e557148
 __getattr__ = renamed(dict(serve="load_for_inference",

@@ -18,8 +18,7 @@ from .store import Store
 # %% ../../nbs/library/41_encoding.ipynb #77c3eef5
 def identity_of(encoder): # as `load_for_inference` gives it
     "What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine that computes; VfrError where an encoder does not say."
-    if hasattr(encoder, "digest"): return f"{encoder.digest} {sorted(vars(encoder.config).items())}"
-    return known_identity(encoder)
+    return known_identity(encoder, what="space")
 
 def name_of(given, # an encoder, or its name, as for `load_for_inference`
             served): # as `load_for_inference` gives it
