@@ -1,0 +1,156 @@
+"Models of the hub answer like ours: converted once, right, without PyTorch, and one line where something is wrong."
+import json, os, shutil, sys, warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import command
+from vfr_lib.core import VfrError
+from vfr_lib.encoders.converted import ConvertedEncoder, convert, local_folder, photographs
+from vfr_lib.encoders.hub import save_toy_clip
+from vfr_lib.encoders.inference import load_for_inference
+from vfr_lib.encoders.load import load_encoder
+from vfr_lib.media.synthetic import brick_wall, make_clip
+
+SENTENCES = ["a red wall", "A Wall", "red " * 40]
+HEAVY = "print([m for m in ('torch', 'transformers', 'torchvision') if m in sys.modules], file=sys.stderr)"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    "A cache of its own, a clip of two walls, and a toy of each class."
+    folder, was = tmp_path_factory.mktemp("hub"), dict(os.environ)
+    os.environ |= dict(VFR_CACHE=str(folder / "cache"), HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(folder / "hub"), OMP_NUM_THREADS="1")
+    make_clip(folder / "walls.mp4", [(brick_wall("red"), 2), (brick_wall("blue"), 2)], camera=False)
+    for kind in ("clip", "siglip"): save_toy_clip(folder / kind, kind)
+    yield folder
+    os.environ.clear(); os.environ.update(was)
+
+
+def cosines(one, other):
+    "The least cosine of what two encoders make of photographs and sentences."
+    pictures = photographs(6, 5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")   # one is cut
+        return min(float((a * b).sum(1).min()) for a, b in ((one.encode_images(pictures), other.encode_images(pictures)), (one.encode_texts(SENTENCES), other.encode_texts(SENTENCES))))
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+def test_converted_is_the_original(home, kind):
+    original, copy = load_encoder(home / kind, "cpu"), load_for_inference(home / kind)
+    assert type(copy) is ConvertedEncoder and copy.space() == original.identity() != copy.identity()
+    for engine in copy.about["engines"]: assert cosines(load_for_inference(home / kind, engine=engine), original) > 0.99
+    assert type(load_for_inference(home / kind, engine="torch")) is type(original)
+
+
+def ask(home, *args):
+    "What `vfr` says in a process of its own, and which heavy libraries it has loaded."
+    code = f"import sys; from vfr_lib.cli import main; s = main(sys.argv[1:]); {HEAVY}; sys.exit(s)"
+    r = command(sys.executable, "-c", code, *args)
+    assert r.returncode == 0, r.stderr
+    return json.loads(r.stdout), r.stderr.strip()
+
+
+def test_known_video_needs_no_framework(home):
+    query = "find", home / "walls.mp4", "--encoder", home / "clip", "--json"
+    first, _ = ask(home, *query, "a red wall")
+    again, heavy = ask(home, *query, "a wall")
+    assert first and again and heavy == "[]"
+
+
+def test_library_in_a_second_process(home):
+    ask(home, "add", home / "library", home / "walls.mp4", "--encoder", home / "siglip", "--json")
+    found, heavy = ask(home, "search", home / "library", "a red wall", "--json")
+    assert found and heavy == "[]"
+
+
+def test_library_of_before_opens(home, monkeypatch):
+    "One that was made through PyTorch is searched with the converted encoder."
+    import vfr_lib as vfr
+    vfr.Library(home / "old", load_encoder(home / "clip", "cpu")).add(str(home / "walls.mp4"))
+    library = vfr.Library(home / "old", str(home / "clip"))
+    assert library.search("a red wall") and type(library.encoder) is ConvertedEncoder
+
+
+def test_damaged_copy_is_made_again(home):
+    place = load_for_inference(home / "clip").place
+    for name in ("text.bin", "image.xml", "about.json", "tokenizer.json"):
+        raw = (place / name).read_bytes()
+        (place / name).write_bytes(raw[:len(raw) // 2] + b"\0" * 9)
+        assert cosines(load_for_inference(home / "clip"), load_encoder(home / "clip", "cpu")) > 0.99
+        assert type(load_for_inference(home / "clip")) is ConvertedEncoder
+
+
+def test_cleared_with_the_cache(home):
+    from vfr_lib.cache import cache_usage, clear_cache
+    place = load_for_inference(home / "clip").place
+    part = place.with_name(place.name + "-01234567.part"); part.mkdir(); (part / "text.xml").touch()
+    assert cache_usage()["converted"][0] >= 7
+    clear_cache(["converted"])
+    assert not place.exists() and not part.exists() and "converted" not in cache_usage()
+
+
+def snapshot(home, name, kind, files=None):
+    "A model as the hub's cache holds it; returns the folder of the files."
+    folder = home / "hub" / f"models--{name.replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True); (folder / "refs/main").write_text("1234")
+    shutil.copytree(home / kind, folder / "snapshots/1234", ignore=lambda _, names: [n for n in names if files and n not in files])
+    return folder / "snapshots/1234"
+
+
+def test_hub_id(home, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(home / "hub"))
+    snapshot(home, "somebody/toy", "siglip")
+    assert local_folder("somebody/toy").name == "1234" and local_folder("nobody/toy") is None and local_folder("../toy") is None
+    query = "find", home / "walls.mp4", "a red wall", "--encoder", "somebody/toy", "--json"
+    ask(home, *query)
+    found, heavy = ask(home, *query)
+    assert found and heavy == "[]"
+
+
+def one_line(*args):
+    with pytest.raises(VfrError) as e: load_for_inference(*args)
+    assert "\n" not in str(e.value)
+    return str(e.value)
+
+
+def test_half_downloaded_snapshot(home, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(home / "hub"))
+    snapshot(home, "somebody/half", "clip", ["config.json", "tokenizer.json"])
+    assert "somebody/half" in one_line("somebody/half")
+
+
+def test_damaged_original(home, tmp_path):
+    for name, change in (("model.safetensors", b"xx"), ("config.json", b'{"model_type": "flava"}'), ("tokenizer.json", b"{}")):
+        folder = tmp_path / name; shutil.copytree(home / "clip", folder)
+        (folder / name).write_bytes(change)
+        one_line(folder)
+    assert "steam" in one_line(home / "clip", None, "steam")
+
+
+def test_what_cannot_be_converted_runs_as_it_is(home, tmp_path):
+    "A processor with a whim of its own: one warning, once."
+    folder = tmp_path / "odd"; shutil.copytree(home / "clip", folder)
+    path = next(p for p in folder.iterdir() if "crop_size" in p.read_text(errors="ignore"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"do_pad": True, "pad_size": {"height": 32, "width": 32}}))
+    with pytest.warns(match="is not converted"): encoder = load_for_inference(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert type(load_for_inference(folder)) is type(encoder) is not ConvertedEncoder
+    assert encoder.encode_texts("a wall").shape == (1, encoder.dim)
+
+
+def test_full_disk_costs_only_speed(home, tmp_path, monkeypatch):
+    folder = tmp_path / "clip"; shutil.copytree(home / "clip", folder)
+    (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
+    monkeypatch.setattr("vfr_lib.encoders.converted.os.replace", lambda *a: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.warns(match="cannot be kept"): encoder = load_for_inference(folder)
+    assert encoder.encode_texts("a wall").shape == (1, encoder.dim)
+
+
+def test_wrong_conversion_is_noticed(home, tmp_path, monkeypatch):
+    from vfr_lib.encoders import converted
+    folder = tmp_path / "clip"; shutil.copytree(home / "clip", folder)
+    (folder / "config.json").write_text((folder / "config.json").read_text() + "  ")
+    monkeypatch.setattr(converted, "LEAST", {n: 2.0 for n in converted.LEAST})
+    with pytest.warns(match="come out otherwise"): assert type(load_for_inference(folder)) is not ConvertedEncoder
