@@ -154,3 +154,31 @@ def test_wrong_conversion_is_noticed(home, tmp_path, monkeypatch):
     (folder / "config.json").write_text((folder / "config.json").read_text() + "  ")
     monkeypatch.setattr(converted, "LEAST", {n: 2.0 for n in converted.LEAST})
     with pytest.warns(match="come out otherwise"): assert type(load_for_inference(folder)) is not ConvertedEncoder
+
+
+@pytest.mark.quick
+def test_short_names(vfr):
+    from vfr_lib.encoders.register import KNOWN, source_of
+    listed = json.loads(vfr("encoders", "--json").stdout)
+    assert [e["name"] for e in listed] == list(KNOWN) and all(bool(e["recall"]) == bool(e["published"]) for e in listed)
+    assert vfr("encoders").stdout.count("\n") == len(KNOWN) + 1 and source_of("siglip2-base") == "google/siglip2-base-patch16-224"
+    r = vfr("encoders", "--measure", "siglip2-bass")
+    assert r.returncode == 2 and "siglip2-base" in r.stderr and r.stderr.count("\n") == 1
+
+
+def test_short_name_finds_what_was_fetched(home, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(home / "hub"))
+    snapshot(home, "google/siglip2-base-patch16-224", "siglip")
+    found, _ = ask(home, "find", home / "walls.mp4", "a red wall", "--encoder", "siglip2-base", "--json")
+    again, heavy = ask(home, "find", home / "walls.mp4", "a red wall", "--encoder", "siglip2-base", "--json")
+    assert found == again and heavy == "[]"
+    assert "google/siglip2-large-patch16-256" in one_line("siglip2-large") and "clip-b32" in one_line("clip-b33")
+
+
+def test_sizes_in_the_register():
+    import torch, transformers as T
+    from vfr_lib.encoders.register import KNOWN
+    for e in KNOWN.values():
+        if e.kind == "open_clip" or e.parameters > 600: continue
+        with torch.device("meta"): n = sum(p.numel() for p in T.AutoModel.from_config(T.AutoConfig.for_model(e.kind, **e.shape)).parameters())
+        assert abs(n / 1e6 - e.parameters) < 1, (e.name, n)

@@ -18,6 +18,7 @@ from .base import EMBEDDED, Encoder, encoder_name, to_squares, unit
 from .checks import EncoderConfig, card_of, config_of, read_config, read_json, read_tokenizer
 from .engines import ImagesInOpenVino, ImagesInTorch, TextInNumpy, Weights, openvino_engines
 from .engines import processor_name
+from .register import source_of
 
 # %% ../../nbs/encoders/26_inference.ipynb #cceeab01
 def _probes(size: int, n: int = 8) -> np.ndarray:
@@ -172,7 +173,7 @@ def load_for_inference(name: str | Path | Encoder = "embedded", # as for `load_e
                        ) -> Encoder:
     "The encoder in the form that answers fastest; VfrError for an unknown name or one that cannot be fetched."
     if isinstance(name, Encoder): return name
-    name = encoder_name(name)
+    name = source_of(encoder_name(name))
     if name == "embedded": return _embedded(device, engine)
     folder = Path(name).expanduser()
     try: ours = "architecture" in read_json(folder / "config.json")
