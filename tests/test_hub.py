@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import command
+from test_kinds import save_tiny
 from vfr_lib.core import VfrError
 from vfr_lib.encoders.converted import ConvertedEncoder, convert, local_folder, photographs
 from vfr_lib.encoders.hub import save_toy_clip
@@ -23,6 +24,7 @@ def home(tmp_path_factory):
     os.environ |= dict(VFR_CACHE=str(folder / "cache"), HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(folder / "hub"), OMP_NUM_THREADS="1")
     make_clip(folder / "walls.mp4", [(brick_wall("red"), 2), (brick_wall("blue"), 2)], camera=False)
     for kind in ("clip", "siglip"): save_toy_clip(folder / kind, kind)
+    for kind in ("siglip2", "metaclip_2"): save_tiny(folder / kind, kind)
     yield folder
     os.environ.clear(); os.environ.update(was)
 
@@ -35,7 +37,7 @@ def cosines(one, other):
         return min(float((a * b).sum(1).min()) for a, b in ((one.encode_images(pictures), other.encode_images(pictures)), (one.encode_texts(SENTENCES), other.encode_texts(SENTENCES))))
 
 
-@pytest.mark.parametrize("kind", ["clip", "siglip"])
+@pytest.mark.parametrize("kind", ["clip", "siglip", "siglip2", "metaclip_2"])
 def test_converted_is_the_original(home, kind):
     original, copy = load_encoder(home / kind, "cpu"), load_for_inference(home / kind)
     assert type(copy) is ConvertedEncoder and copy.space() == original.identity() != copy.identity()
