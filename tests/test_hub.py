@@ -7,10 +7,11 @@ import pytest
 from helpers import command
 from test_kinds import save_tiny
 from vfr_lib.core import VfrError
-from vfr_lib.encoders.converted import ConvertedEncoder, convert, local_folder, photographs
+from vfr_lib.encoders.converted import ConvertedEncoder, photographs
 from vfr_lib.encoders.hub import save_toy_clip
 from vfr_lib.encoders.inference import load_for_inference
 from vfr_lib.encoders.load import load_encoder
+from vfr_lib.encoders.register import local_folder
 from vfr_lib.media.synthetic import brick_wall, make_clip
 
 SENTENCES = ["a red wall", "A Wall", "red " * 40]
@@ -184,3 +185,33 @@ def test_sizes_in_the_register():
         if e.kind == "open_clip" or e.parameters > 600: continue
         with torch.device("meta"): n = sum(p.numel() for p in T.AutoModel.from_config(T.AutoConfig.for_model(e.kind, **e.shape)).parameters())
         assert abs(n / 1e6 - e.parameters) < 1, (e.name, n)
+
+
+def save_tiny_open_clip(folder):
+    "A tiny model as open_clip writes it."
+    open_clip = pytest.importorskip("open_clip", reason="the extra open_clip is not installed")
+    from safetensors.torch import save_file
+    settings = dict(embed_dim=24, vision_cfg=dict(image_size=32, layers=1, width=64, patch_size=8, head_width=32), text_cfg=dict(context_length=20, width=32, heads=2, layers=1))
+    folder.mkdir()
+    save_file(open_clip.model.CLIP(**settings).state_dict(), folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(json.dumps(dict(model_cfg=settings, preprocess_cfg=dict(interpolation="bicubic", resize_mode="squash"))))
+    return folder
+
+
+def test_open_clip(home, tmp_path):
+    original, copy = load_encoder(save_tiny_open_clip(tmp_path / "tiny"), "cpu"), load_for_inference(tmp_path / "tiny")
+    assert type(original).__name__ == "OpenClipEncoder" and type(copy) is ConvertedEncoder and copy.space() == original.identity()
+    assert cosines(copy, original) > 0.99
+    about = json.loads((tmp_path / "tiny/open_clip_config.json").read_text())
+    for change in (dict(text_cfg=dict(hf_model_name="somebody/else")), dict(vision_cfg=dict(timm_model_name="hf_hub:somebody/else")), dict(embed_dim=25), dict(text_cfg=5), dict(embed_dim="x"), dict(floors=1)):
+        (tmp_path / "tiny/open_clip_config.json").write_text(json.dumps(dict(about, model_cfg=dict(about["model_cfg"], **change))))
+        one_line(tmp_path / "tiny")
+    (tmp_path / "tiny/open_clip_model.safetensors").unlink()
+    one_line(tmp_path / "tiny")
+
+
+@pytest.mark.quick
+def test_open_clip_is_an_extra(tmp_path, monkeypatch):
+    (tmp_path / "open_clip_config.json").write_text("{}")
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    assert "vfr_lib[open_clip]" in one_line(tmp_path)

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['save_random', 'interleaved', 'measure_encoder', 'measure_second_question']
 
-# %% ../../nbs/bench/83_encoders.ipynb #b48926bb
-import resource, subprocess, sys, tempfile, time
+# %% ../../nbs/bench/83_encoders.ipynb #0e40c0ec
+import logging, resource, subprocess, sys, tempfile, time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,18 +16,18 @@ from ..cache import cache_folder, remove_inside
 from ..core import unsaid
 from ..encoders.base import Encoder, toy_tokenizer
 from ..encoders.converted import ConvertedEncoder, photographs
+from ..encoders.hub import import_open_clip
 from ..encoders.inference import load_for_inference
 from ..encoders.load import load_encoder
 from ..encoders.register import KnownEncoder, known_encoder
 
-# %% ../../nbs/bench/83_encoders.ipynb #72847973
+# %% ../../nbs/bench/83_encoders.ipynb #375d5460
 def save_random(known: KnownEncoder, # whose shape it has
                 folder: str | Path, # to write, in the hub's layout
                 ) -> Path:
     "Write a model with random weights and the shape of a known one; returns the folder."
     if known.kind == "open_clip":
-        from vfr_lib.encoders.open_clip import save_random_open_clip
-        return save_random_open_clip(known.shape["name"], folder)
+        return _save_random_open_clip(known.shape["name"], folder)
     import transformers as T
     config = T.AutoConfig.for_model(known.kind, **known.shape)
     size = dict(height=known.image_size, width=known.image_size)
@@ -38,6 +38,22 @@ def save_random(known: KnownEncoder, # whose shape it has
                                           pad_token="[PAD]", unk_token="[UNK]", model_max_length=64)
     for part in (T.AutoModel.from_config(config), processor, tokenizer): part.save_pretrained(folder)
     return Path(folder)
+
+# %% ../../nbs/bench/83_encoders.ipynb #740ecfd5
+def _save_random_open_clip(name: str, folder: str | Path) -> Path: # name: as open_clip knows the shape
+    "Write one for open_clip, as its authors write theirs."
+    import_open_clip()
+    from open_clip import create_model, get_model_config
+    from open_clip.push_to_hf_hub import save_config_for_hf
+    from safetensors.torch import save_file
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.getLogger().disabled = True   # it says that the weights are random
+    try: model = create_model(name)
+    finally: logging.getLogger().disabled = False
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "open_clip_model.safetensors")
+    save_config_for_hf(model, folder / "open_clip_config.json", get_model_config(name))
+    return folder
 
 # %% ../../nbs/bench/83_encoders.ipynb #59277535
 def interleaved(work: dict[str, Callable[[], object]], # name: what is timed

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'LEAST', 'PROBES', 'PictureRule', 'PatchRule', 'Unlike', 'picture_rule', 'TextRule', 'text_rule',
-           'local_folder', 'ConvertedEncoder', 'photographs', 'convert', 'load_converted']
+           'ConvertedEncoder', 'photographs', 'convert', 'load_converted']
 
-# %% ../../nbs/encoders/27_converted.ipynb #05e20b02
+# %% ../../nbs/encoders/27_converted.ipynb #c63db4dc
 import contextlib, functools, hashlib, json, logging, math, os, re, secrets, shutil, time, warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +21,7 @@ from ..cache import cache_folder, file_digest, turn_of
 from ..core import VfrError, warn
 from .base import Encoder, to_rgb, unit
 from .engines import Compiled, has_bf16, import_openvino, processor_name
+from .register import local_folder
 
 # %% ../../nbs/encoders/27_converted.ipynb #97cd7329
 @dataclass
@@ -116,7 +117,7 @@ def picture_rule(processor: "BaseImageProcessor", # of transformers
     return PictureRule(size.get("shortest_edge") or _pair(size), _pair(p["crop_size"]) if on("center_crop") else None,
                        *colours)
 
-# %% ../../nbs/encoders/27_converted.ipynb #c6be920a
+# %% ../../nbs/encoders/27_converted.ipynb #334b9c90
 @dataclass
 class TextRule:
     "How a sentence becomes what the text half of a model takes."
@@ -141,11 +142,22 @@ class TextRule:
 
 def text_rule(encoder: "HubEncoder") -> TextRule:
     "The rule of an encoder of the hub; `Unlike` where its tokenizer is more than a file."
+    if encoder.kind == "open_clip": return TextRule(False, 0, False, encoder.tokenizer.vocab_size)
     if not getattr(encoder.tokenizer, "is_fast", False): raise Unlike("its tokenizer is a program of its own")
     siglip = "siglip" in encoder.kind
     pad = encoder.tokenizer.pad_token_id if siglip or encoder.kind == "align" else None
     words = getattr(getattr(encoder.model.config, "text_config", None), "vocab_size", 1 << 31)
     return TextRule(siglip, pad, encoder.kind == "align", words, encoder.tokenizer.padding_side == "left")
+
+# %% ../../nbs/encoders/27_converted.ipynb #42635449
+def _tokenizer(encoder: "HubEncoder") -> "tokenizers.Tokenizer":
+    "The tokenizer of an encoder as the Rust library has it."
+    if encoder.kind != "open_clip": return encoder.tokenizer.backend_tokenizer
+    from transformers import CLIPTokenizer
+    words = encoder.tokenizer.encoder
+    begin, end = (w for w, i in words.items() if i in encoder.tokenizer.all_special_ids[:2])
+    return CLIPTokenizer(vocab=words, merges=list(encoder.tokenizer.bpe_ranks), bos_token=begin, eos_token=end,
+                         unk_token=end, pad_token=end).backend_tokenizer
 
 # %% ../../nbs/encoders/27_converted.ipynb #d5ef588b
 @contextlib.contextmanager
@@ -160,56 +172,41 @@ def _silent() -> Iterator[None]:
             yield
     finally: told.set_verbosity(loud)
 
-# %% ../../nbs/encoders/27_converted.ipynb #26aa97ce
+# %% ../../nbs/encoders/27_converted.ipynb #8fb8fd21
 def _halves(encoder: "HubEncoder", picture: PictureRule | PatchRule) -> tuple:
     "The picture half and the text half as modules of PyTorch, from what the rules give to vectors."
     import torch
-    rows = lambda out: out if isinstance(out, torch.Tensor) else out.pooler_output
     class Half(torch.nn.Module):
         def __init__(self): super().__init__(); self.model = encoder.model
         def colours(self, pixels): # (..., 3)
             return (pixels.float() * picture.scale - torch.tensor(picture.mean)) / torch.tensor(picture.std)
     class Squares(Half):
         def forward(self, squares):
-            return rows(self.model.get_image_features(pixel_values=self.colours(squares).permute(0, 3, 1, 2)))
+            return encoder.image_features(pixel_values=self.colours(squares).permute(0, 3, 1, 2))
     class Patches(Half):
         def forward(self, patches, there, shapes):
             pixels = self.colours(patches.unflatten(2, (-1, 3))).flatten(2) * there[..., None]
-            return rows(self.model.get_image_features(pixel_values=pixels, pixel_attention_mask=there,
-                                                      spatial_shapes=shapes))
+            return encoder.image_features(pixel_values=pixels, pixel_attention_mask=there, spatial_shapes=shapes)
     class Texts(Half):
         def forward(self, ids, mask=None):
-            return rows(self.model.get_text_features(input_ids=ids, **({} if mask is None else {"attention_mask": mask})))
+            return encoder.text_features(input_ids=ids, **({} if mask is None else {"attention_mask": mask}))
     return Patches() if isinstance(picture, PatchRule) else Squares(), Texts()
 
-# %% ../../nbs/encoders/27_converted.ipynb #11c8ff9d
+# %% ../../nbs/encoders/27_converted.ipynb #2894c641
 def _graphs(encoder: "HubEncoder", picture: PictureRule | PatchRule, text: TextRule) -> dict:
     "The two halves as graphs of OpenVINO, by name."
     import torch
     openvino = import_openvino()
     squares = picture([np.zeros((64, 48, 3), np.uint8), np.zeros((48, 64, 3), np.uint8)])
     if isinstance(picture, PatchRule): squares[1][:, -1] = 0   # so that the mask is not left out
-    ids = encoder.tokenizer(["a red wall"] * 2, return_tensors="np")["input_ids"].tolist()
-    (_, tokens), = text.batches(ids, encoder.max_length)
+    (_, tokens), = text.batches(encoder.token_ids(["a red wall"] * 2), encoder.max_length)
     with _silent(), torch.no_grad():
         image, text = (openvino.convert_model(half.eval(), example_input=tuple(map(torch.from_numpy, given)))
                        for half, given in zip(_halves(encoder, picture), (squares, tokens)))
     image.reshape({given: [-1, *a.shape[1:]] for given, a in zip(image.inputs, squares)})
     return dict(image=image, text=text)
 
-# %% ../../nbs/encoders/27_converted.ipynb #533e8280
-def local_folder(name: str | Path, # a folder, or a hub id
-                 ) -> Path | None:
-    "The folder of a model on this machine, or None; the network is not asked."
-    folder = Path(name).expanduser()
-    if folder.is_dir(): return folder
-    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)): return None
-    from huggingface_hub import constants
-    home = Path(constants.HF_HUB_CACHE) / f"models--{str(name).replace('/', '--')}"
-    try: return home / "snapshots" / (home / "refs/main").read_text().strip()
-    except OSError: return None
-
-# %% ../../nbs/encoders/27_converted.ipynb #2402b134
+# %% ../../nbs/encoders/27_converted.ipynb #35996d16
 FORMAT = "vfr_lib converted 1"
 
 def _version(package: str) -> str:
@@ -219,8 +216,11 @@ def _version(package: str) -> str:
 def _key(folder: Path) -> str:
     "What the files of a model, the libraries and this processor are, as 32 hexadecimal digits."
     files = sorted(p for p in folder.iterdir() if p.suffix in (".json", ".safetensors", ".txt", ".model", ".jinja"))
+    if not any(p.suffix == ".safetensors" for p in files):   # the hub has converted them, at another revision
+        files += sorted(folder.parent.glob("*/*.safetensors")) if folder.parent.name == "snapshots" else []
     seen = [(p.name, file_digest(p)) for p in files]
-    made = [_version(p) for p in ("openvino", "transformers", "tokenizers", "nncf")]
+    ours = ["open-clip-torch", "timm"] if (folder / "open_clip_config.json").is_file() else []
+    made = [_version(p) for p in ("openvino", "transformers", "tokenizers", "nncf", *ours)]
     return hashlib.sha256(repr((FORMAT, seen, made, processor_name())).encode()).hexdigest()[:32]
 
 # %% ../../nbs/encoders/27_converted.ipynb #f1ab2397
@@ -233,8 +233,8 @@ def _about(place: Path) -> dict | None:
         return about if whole else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError): return None
 
-# %% ../../nbs/encoders/27_converted.ipynb #47dc39ef
-LEAST = {"openvino-int8": 0.97, "openvino-bf16": 0.99, "openvino-f32": 0.999}   # cosine with PyTorch's vectors
+# %% ../../nbs/encoders/27_converted.ipynb #e926e75a
+LEAST = {"openvino-int8": 0.97, "openvino-bf16": 0.99, "openvino-f32": 0.99}   # cosine with PyTorch's vectors
 
 class ConvertedEncoder(Encoder):
     "A model of the hub as graphs of OpenVINO, from a folder of the cache; neither torch nor transformers is loaded."
@@ -307,15 +307,14 @@ def photographs(n: int, # how many
         out.append(np.ascontiguousarray(picture[top:top + sides[0], left:left + sides[1]]))
     return out
 
-# %% ../../nbs/encoders/27_converted.ipynb #48af45b0
+# %% ../../nbs/encoders/27_converted.ipynb #46131085
 def _check_inputs(original: "HubEncoder", copy: ConvertedEncoder, pictures: list):
     "`Unlike` where a picture or a sentence is not prepared as the original does it."
     theirs, rule = np.asarray(original.processor(images=pictures, return_tensors="pt")["pixel_values"]), copy.picture
     ours, shade = rule.floats(*rule(pictures)), rule.scale / min(rule.std)
     if ours.shape != theirs.shape or np.abs(ours - theirs).mean() > 2 * shade:
         raise Unlike("its pictures are prepared in a way that is not ours")
-    given = [t.lower() if copy.text.lower else t for t in PROBES]
-    if original.tokenizer(given, truncation=True, max_length=original.max_length)["input_ids"] != copy.tokens(PROBES):
+    if original.token_ids(list(PROBES)) != copy.tokens(PROBES):
         raise Unlike("its tokenizer does more than its file says")
 
 # %% ../../nbs/encoders/27_converted.ipynb #723315c2
@@ -341,7 +340,7 @@ def _in_bytes(graph: "openvino.Model", rule: PictureRule | PatchRule) -> "openvi
     with contextlib.redirect_stdout(open(os.devnull, "w")), contextlib.redirect_stderr(open(os.devnull, "w")):
         return nncf.quantize(graph, shown, model_type=nncf.ModelType.TRANSFORMER, subset_size=32)
 
-# %% ../../nbs/encoders/27_converted.ipynb #e8f5c542
+# %% ../../nbs/encoders/27_converted.ipynb #ec444aea
 def _write(original: "HubEncoder", place: Path) -> dict:
     "Convert a model into a folder, and say what it is; `Unlike` where it cannot be."
     picture, text = picture_rule(original.processor), text_rule(original)
@@ -349,7 +348,7 @@ def _write(original: "HubEncoder", place: Path) -> dict:
     if find_spec("nncf"): graphs["image-int8"] = _in_bytes(graphs["image"], picture)
     openvino = import_openvino()
     for name, graph in graphs.items(): openvino.save_model(graph, place / f"{name}.xml", compress_to_fp16=True)
-    original.tokenizer.backend_tokenizer.save(str(place / "tokenizer.json"))
+    _tokenizer(original).save(str(place / "tokenizer.json"))
     names = [n for n in LEAST if n != "openvino-int8" or "image-int8" in graphs]
     about = dict(format=FORMAT, name=original.name, kind=original.kind, dim=original.dim, space=original.identity(),
                  max_length=original.max_length, picture=asdict(picture), text=asdict(text),

@@ -20,7 +20,7 @@ from ..core import VfrError, pick_device, warn
 from .base import EMBEDDED, Encoder, encoder_name, toy_tokenizer
 from .checks import FORMAT, EncoderConfig, card_of, config_of, read_config, read_json, read_tokenizer
 from .dual import DualEncoder
-from .hub import HubEncoder, image_backbone, text_backbone
+from .hub import HubEncoder, OpenClipEncoder, image_backbone, is_open_clip, text_backbone
 from .register import near, say_licence, source_of
 
 # %% ../../nbs/encoders/24_load.ipynb #8dc2680c
@@ -172,12 +172,13 @@ def load_encoder(name: "str | Path | Encoder" = "embedded", # or `resnet50-disti
         return build_encoder(device=device)
     folder = Path(name).expanduser()
     if folder.is_dir():
+        if is_open_clip(folder): return OpenClipEncoder(folder, device)
         about = read_json(folder / "config.json")
         ours = "architecture" in about and "model_type" not in about
         return read_encoder(folder, device) if ours else HubEncoder(folder, device)
     if folder.exists(): raise VfrError(f"{name} is a file: an encoder is a folder, give that one")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         say_licence(name)
-        return HubEncoder(name, device)
+        return (OpenClipEncoder if is_open_clip(name) else HubEncoder)(name, device)
     raise VfrError(f"unknown encoder {name!r}{near(name)}: use 'embedded', 'resnet50-distilbert', a folder that save_encoder "
                    "wrote, a short name that vfr encoders lists, or a hub id such as 'openai/clip-vit-base-patch32'")
