@@ -161,7 +161,7 @@ def _write(moments: "Moments", out: dict, query: "str | Query", files: dict | No
 @click.option("--every", default="1", show_default=True, metavar="SECONDS",
               help="Look at one frame per this many seconds.")
 @click.option("--encoder", default="embedded", show_default=True, metavar="NAME",
-              help="'embedded', a folder, or a hub id.")
+              help="'embedded', a name that 'vfr encoders' lists, a folder, or a hub id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array: video, start, end, time, score.")
 @_exports
 @click.option("--level", default=0.05, show_default=True, metavar="P",
@@ -270,7 +270,8 @@ def _seconds(text: str):
 @click.option("--every", metavar="SECONDS",
               help="Look at one frame per this many seconds; settled when the library is made.  [default: 1]")
 @click.option("--encoder", metavar="NAME",
-              help="'embedded', a folder, or a hub id; settled when the library is made.  [default: embedded]")
+              help="'embedded', a name that 'vfr encoders' lists, a folder, or a hub id; settled when the library is "
+              "made.  [default: embedded]")
 @click.option("--no-wait", is_flag=True, help="Give up at once where another process is writing.")
 @click.option("--ray", "address", is_flag=False, flag_value="", metavar="[ADDRESS]",
               help="Share the work with Ray: on this machine, or on the cluster at ADDRESS (host:port, or auto); to be "

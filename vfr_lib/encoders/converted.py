@@ -236,7 +236,7 @@ def _about(place: Path) -> dict | None:
         return about if whole else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError): return None
 
-# %% ../../nbs/encoders/26_converted.ipynb #0abe8022
+# %% ../../nbs/encoders/26_converted.ipynb #36c8dfa3
 LEAST = {"openvino-int8": 0.97, "openvino-bf16": 0.99, "openvino-f32": 0.99}   # cosine with PyTorch's vectors
 
 class ConvertedEncoder(Encoder):
@@ -247,13 +247,8 @@ class ConvertedEncoder(Encoder):
                  engine: str | None = None): # `openvino-int8`, `-bf16` or `-f32`; None takes the fastest that is right
         self.place, self.about, self.name, self.wanted_engine = place, about, name, engine
         self.dim, self.max_length, self.kind = about["dim"], about["max_length"], about["kind"]
-        picture = {k: tuple(v) if isinstance(v, list) else v for k, v in about["picture"].items()}
-        self.picture = (PatchRule if "patch" in picture else PictureRule)(**picture)
-        self.text = TextRule(**about["text"])
-        if engine is not None and engine not in about["engines"]:
-            raise VfrError(f"the engine {engine!r} is not to be had here for {name!r}: use one of "
-                           f"torch, {', '.join(about['engines'])}")
-        self.engine = engine or _chosen(about["engines"])
+        self.picture, self.text = _picture_rule(about["picture"]), TextRule(**about["text"])
+        self.engine = _chosen(about["engines"], engine, name)
 
     def identity(self) -> str: return f"{self.space()} {self.engine} {processor_name()} {_version('openvino')} 1"
     def space(self) -> str: return self.about["space"]
@@ -262,10 +257,9 @@ class ConvertedEncoder(Encoder):
     def _graph(self, half: str) -> Compiled:
         return Compiled(self.place / f"{half}.xml", self.engine != "openvino-f32" and has_bf16())
 
-    @functools.cached_property
-    def _pictures(self) -> Compiled: return self._graph("image-int8" if self.engine == "openvino-int8" else "image")
-    @functools.cached_property
-    def _sentences(self) -> Compiled: return self._graph("text")
+    _pictures = functools.cached_property(
+        lambda self: self._graph("image-int8" if self.engine == "openvino-int8" else "image"))
+    _sentences = functools.cached_property(lambda self: self._graph("text"))
 
     @functools.cached_property
     def tokenizer(self) -> "tokenizers.Tokenizer":
@@ -293,14 +287,24 @@ class ConvertedEncoder(Encoder):
 
     def _too_long(self, text: str) -> bool: return bool(self.tokenizer.encode(text).overflowing)
 
-# %% ../../nbs/encoders/26_converted.ipynb #2970274d
-def _chosen(engines: dict[str, float]) -> str: # processor seconds of each, the smallest numbers first
-    "The smallest that is about as fast as the fastest."
+# %% ../../nbs/encoders/26_converted.ipynb #81c63d82
+def _picture_rule(about: dict) -> PictureRule | PatchRule: # as JSON has it
+    about = {k: tuple(v) if isinstance(v, list) else v for k, v in about.items()}
+    return (PatchRule if "patch" in about else PictureRule)(**about)
+
+def _chosen(engines: dict[str, float], # processor seconds of each, the smallest numbers first
+            wanted: str | None = None, # by the user
+            name: str = "") -> str: # of the encoder
+    "The engine that was asked for, or the smallest that is about as fast as the fastest."
+    if wanted in engines: return wanted
+    if wanted is not None:
+        raise VfrError(f"the engine {wanted!r} is not to be had here for {name!r}: use one of torch, {', '.join(engines)}")
     return next(name for name, seconds in engines.items() if seconds <= 1.25 * min(engines.values()))
 
-# %% ../../nbs/encoders/26_converted.ipynb #5f01498c
-PROBES = ("a dog", "A man, wearing a red hat, isn't far from the STATION!", "two people\tride  horses (at 7:30 in Zürich)",
-          "a small boat on a wide lake in front of the mountains, and in it a woman who waves to a child on the shore; " * 4)
+# %% ../../nbs/encoders/26_converted.ipynb #2f5d2317
+PROBES = ("a dog", "A man, wearing a red hat, isn't far from the STATION!",
+          "two people\tride  horses (at 7:30 in Zürich)",
+          "a small boat on a lake in front of the mountains, and in it a woman who waves to a child on the shore; " * 4)
 
 def photographs(n: int, # how many
                 seed: int = 0) -> list[np.ndarray]: # RGB uint8 (height, width, 3)
@@ -407,7 +411,7 @@ def _forget_older(place: Path, home: str):
             if about.parent != place and json.loads(about.read_text()).get("home") == home:
                 remove_inside(cache_folder(), about.parent)
 
-# %% ../../nbs/encoders/26_converted.ipynb #d1014b79
+# %% ../../nbs/encoders/26_converted.ipynb #6cfaaad5
 def _open(name: str, engine: str | None) -> ConvertedEncoder | dict | None:
     "The converted model that is kept, or what is kept in its place, or None."
     folder = local_folder(name)
@@ -424,8 +428,8 @@ def load_converted(name: str | Path, # a folder in the hub's layout, or a hub id
     if isinstance(known := _open(name, engine), ConvertedEncoder): return known
     from vfr_lib.encoders.load import load_encoder
     original = load_encoder(name, "cpu")
-    if known is None:
-        try: convert(original, local_folder(name))
+    if known is None and (folder := local_folder(name)):
+        try: convert(original, folder)
         except (VfrError, OSError) as e:
             warn(f"{original.name!r} runs through PyTorch, which is slower: its faster form cannot be kept ({e})")
     return known if isinstance(known := _open(name, engine), ConvertedEncoder) else original

@@ -273,7 +273,7 @@ def _open_clip_settings(source: str | Path, folder: Path) -> tuple[dict, dict]:
     try:
         text, image, why = network["text_cfg"], network["vision_cfg"], None
         if any(k.startswith("hf_") for k in text): why = "its text half is one of transformers"
-        elif not re.fullmatch(r"[a-z0-9_]+", image.get("timm_model_name") or "a"): why = "its picture half lies elsewhere"
+        elif not re.fullmatch(r"[a-z0-9_]+", image.get("timm_model_name") or "a"): why = "its picture half is elsewhere"
         elif "multimodal_cfg" in network: why = "it reads picture and text together"
         image |= dict(timm_model_pretrained=False)
     except (TypeError, AttributeError, KeyError): why = "its open_clip_config.json describes no network"
@@ -284,17 +284,18 @@ def _open_clip_settings(source: str | Path, folder: Path) -> tuple[dict, dict]:
 def _open_clip_model(source: str | Path, folder: Path, network: dict) -> torch.nn.Module:
     "The network with all its weights; VfrError where they do not fit or are no numbers."
     model = import_open_clip().model
-    network = {k: v for k, v in network.items() if k != "custom_text"} | dict(output_dict=False), \
-        model.CustomTextCLIP if network.get("custom_text") else model.CLIP
+    kind = model.CustomTextCLIP if network.get("custom_text") else model.CLIP
+    network = {k: v for k, v in network.items() if k != "custom_text"}
     if not (path := folder / "open_clip_model.safetensors").is_file():
         raise VfrError(f"{source} holds no open_clip_model.safetensors: other files of weights are not read, because "
                        "they can be programs")
-    with torch.device("meta"): count = sum(p.numel() for p in network[1](**network[0]).parameters())
-    if count > path.stat().st_size: raise VfrError(f"{source} does not fit its open_clip_config.json: download it again")
-    made, state = network[1](**network[0]), load_file(path)
+    with torch.device("meta"): count = sum(p.numel() for p in kind(**network).parameters())
+    unfit = f"{source} does not fit its open_clip_config.json"
+    if count > path.stat().st_size: raise VfrError(f"{unfit}, which asks for {count:,} weights: download it again")
+    made, state = kind(**network), load_file(path)
     try: missing, _ = made.load_state_dict(state, strict=False)
     except RuntimeError as e: missing = [str(e).splitlines()[-1].strip()]
-    if missing: raise VfrError(f"{source} does not fit its open_clip_config.json, e.g. {missing[0][:80]}: download it again")
+    if missing: raise VfrError(f"{unfit}, e.g. {missing[0][:80]}: download it again")
     if not all(torch.isfinite(v).all() for v in state.values()):
         raise VfrError(f"{source} holds weights that are no numbers: download it again", "damaged")
     return made

@@ -179,7 +179,8 @@ def load_for_inference(name: str | Path | Encoder = "embedded", # as for `load_e
     try: ours = "architecture" in read_json(folder / "config.json")
     except VfrError: ours = False
     if ours: return InferenceEncoder(folder, device, engine)
-    if engine == "torch" or _on_gpu(device) or name == "resnet50-distilbert" or not importlib.util.find_spec("openvino"):
+    as_it_is = engine == "torch" or _on_gpu(device) or name == "resnet50-distilbert"
+    if as_it_is or not importlib.util.find_spec("openvino"):
         from vfr_lib.encoders.load import load_encoder
         return load_encoder(name, device)
     from vfr_lib.encoders.converted import load_converted

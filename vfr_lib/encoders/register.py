@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..core import VfrError, warn
 
-# %% ../../nbs/encoders/19_register.ipynb #9cecfbe6
+# %% ../../nbs/encoders/19_register.ipynb #3b2173ae
 @dataclass(frozen=True)
 class KnownEncoder:
     "A model of the hub that has a short name."
@@ -26,7 +26,7 @@ class KnownEncoder:
     published: str = ""           # where
     languages: str = "English"
     kind: str = "clip"            # `model_type` of transformers, or `open_clip`
-    shape: dict = field(default_factory=dict)   # what differs from that kind's usual settings; {"name": ...} for open_clip
+    shape: dict = field(default_factory=dict)   # what differs from that kind's usual settings; the name for open_clip
 
     @property
     def commercial(self) -> bool:
