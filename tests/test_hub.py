@@ -1,5 +1,5 @@
 "Models of the hub answer like ours: converted once, right, without PyTorch, and one line where something is wrong."
-import json, os, shutil, sys, warnings
+import json, os, pickle, shutil, sys, warnings
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,7 @@ def test_converted_is_the_original(home, kind):
     assert type(copy) is ConvertedEncoder and copy.space() == original.identity() != copy.identity()
     for engine in copy.about["engines"]: assert cosines(load_for_inference(home / kind, engine=engine), original) > 0.99
     assert type(load_for_inference(home / kind, engine="torch")) is type(original)
+    assert cosines(pickle.loads(pickle.dumps(copy)), original) > 0.99
 
 
 def ask(home, *args):
@@ -89,8 +90,20 @@ def test_cleared_with_the_cache(home):
     place = load_for_inference(home / "clip").place
     part = place.with_name(place.name + "-01234567.part"); part.mkdir(); (part / "text.xml").touch()
     assert cache_usage()["converted"][0] >= 7
+    opened = load_for_inference(home / "clip")
     clear_cache(["converted"])
     assert not place.exists() and not part.exists() and "converted" not in cache_usage()
+    with pytest.raises(VfrError, match="load it again"): opened.encode_texts("a wall")
+
+
+def test_in_bytes(home, tmp_path):
+    pytest.importorskip("nncf", reason="the extra int8 is not installed")
+    folder = tmp_path / "clip"; shutil.copytree(home / "clip", folder)
+    (folder / "config.json").write_text((folder / "config.json").read_text() + "   ")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")   # so small a one may be too far off
+        copy = load_for_inference(folder)
+    assert "openvino-int8" in copy.about["cosines"] and cosines(copy, load_encoder(folder, "cpu")) > 0.97
 
 
 def snapshot(home, name, kind, files=None):

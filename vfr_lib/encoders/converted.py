@@ -236,7 +236,7 @@ def _about(place: Path) -> dict | None:
         return about if whole else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError): return None
 
-# %% ../../nbs/encoders/26_converted.ipynb #36c8dfa3
+# %% ../../nbs/encoders/26_converted.ipynb #e34de5ff
 LEAST = {"openvino-int8": 0.97, "openvino-bf16": 0.99, "openvino-f32": 0.99}   # cosine with PyTorch's vectors
 
 class ConvertedEncoder(Encoder):
@@ -255,7 +255,8 @@ class ConvertedEncoder(Encoder):
     def __reduce__(self): return load_converted, (self.name, self.wanted_engine)
 
     def _graph(self, half: str) -> Compiled:
-        return Compiled(self.place / f"{half}.xml", self.engine != "openvino-f32" and has_bf16())
+        with _there(self.name):
+            return Compiled(self.place / f"{half}.xml", self.engine != "openvino-f32" and has_bf16())
 
     _pictures = functools.cached_property(
         lambda self: self._graph("image-int8" if self.engine == "openvino-int8" else "image"))
@@ -264,7 +265,7 @@ class ConvertedEncoder(Encoder):
     @functools.cached_property
     def tokenizer(self) -> "tokenizers.Tokenizer":
         from tokenizers import Tokenizer
-        tokenizer = Tokenizer.from_file(str(self.place / "tokenizer.json"))
+        with _there(self.name): tokenizer = Tokenizer.from_file(str(self.place / "tokenizer.json"))
         tokenizer.no_padding(); tokenizer.enable_truncation(self.max_length)
         return tokenizer
 
@@ -286,6 +287,15 @@ class ConvertedEncoder(Encoder):
         return out
 
     def _too_long(self, text: str) -> bool: return bool(self.tokenizer.encode(text).overflowing)
+
+# %% ../../nbs/encoders/26_converted.ipynb #cc647ee3
+@contextlib.contextmanager
+def _there(name: str) -> Iterator[None]: # of the encoder
+    "What cannot be read any more becomes a VfrError."
+    try: yield
+    except Exception as e:
+        raise VfrError(f"what was made of {name!r} in the cache cannot be read any more ({type(e).__name__}): "
+                       "load it again", "damaged") from e
 
 # %% ../../nbs/encoders/26_converted.ipynb #81c63d82
 def _picture_rule(about: dict) -> PictureRule | PatchRule: # as JSON has it
