@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = names_when_used(__name__, {
     "timelines": "to_edl to_fcp7 edit_rate start_timecode timecode_text timecode_at",
     "clips": "cut_clips Clip",
     "page": "to_html",
+    "by_suffix": "export_as check_target format_of",
 })
 
 # All lay in one module before: `vfr_lib.export.formats` has the same names.
