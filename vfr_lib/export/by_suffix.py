@@ -15,12 +15,16 @@ from pathlib import Path
 from ..core import Moment, Moments, VfrError, writable_path
 from ..media.download import is_link
 
-# %% ../../nbs/export/59_by_suffix.ipynb #11541cc8
+# %% ../../nbs/export/59_by_suffix.ipynb #038b4a6c
 formats = {   # suffix: (room of this package, its function of (moments, path, ...), what it is)
     ".csv": ("tables", "to_csv", "a table for spreadsheets"),
     ".json": ("tables", "to_json", "the moments for programs"),
     ".html": ("page", "to_html", "one page with pictures and times"),
     ".txt": ("chapters", "to_chapters", "the lines that YouTube makes chapters of"),
+    ".otio": ("interchange", "to_otio", "a timeline for editors, OpenTimelineIO"),
+    ".fcpxml": ("interchange", "to_fcpxml", "a project in Final Cut Pro's XML"),
+    ".markers.edl": ("markers", "to_resolve_markers", "marks for DaVinci Resolve"),
+    ".markers.csv": ("markers", "to_premiere_markers", "marks as Premiere names them"),
     ".edl": ("timelines", "to_edl", "an edit list, CMX 3600"),
     ".xml": ("timelines", "to_fcp7", "a sequence in Final Cut Pro 7's XML"),
 }
