@@ -15,7 +15,7 @@ from pathlib import Path
 from ..core import Moment, Moments, VfrError, writable_path
 from ..media.download import is_link
 
-# %% ../../nbs/export/59_by_suffix.ipynb #038b4a6c
+# %% ../../nbs/export/59_by_suffix.ipynb #9fed97c0
 formats = {   # suffix: (room of this package, its function of (moments, path, ...), what it is)
     ".csv": ("tables", "to_csv", "a table for spreadsheets"),
     ".json": ("tables", "to_json", "the moments for programs"),
@@ -26,6 +26,11 @@ formats = {   # suffix: (room of this package, its function of (moments, path, .
     ".markers.edl": ("markers", "to_resolve_markers", "marks for DaVinci Resolve"),
     ".markers.csv": ("markers", "to_premiere_markers", "marks as Premiere names them"),
     ".edl": ("timelines", "to_edl", "an edit list, CMX 3600"),
+    ".kodi.edl": ("chapter_files", "to_kodi", "Kodi's marks of scenes"),
+    ".chapters.xml": ("chapter_files", "to_matroska_xml", "chapters for Matroska's tools"),
+    ".ffmetadata": ("chapter_files", "to_ffmetadata", "chapters for FFmpeg"),
+    ".vtt": ("chapter_files", "to_vtt", "chapters for players on pages"),
+    ".mkv": ("chapter_files", "to_matroska", "a copy of the film with chapters, nothing coded anew"),
     ".xml": ("timelines", "to_fcp7", "a sequence in Final Cut Pro 7's XML"),
 }
 
