@@ -15,11 +15,12 @@ from pathlib import Path
 from ..core import Moment, Moments, VfrError, writable_path
 from ..media.download import is_link
 
-# %% ../../nbs/export/59_by_suffix.ipynb #9fed97c0
+# %% ../../nbs/export/59_by_suffix.ipynb #1a546304
 formats = {   # suffix: (room of this package, its function of (moments, path, ...), what it is)
     ".csv": ("tables", "to_csv", "a table for spreadsheets"),
     ".json": ("tables", "to_json", "the moments for programs"),
     ".html": ("page", "to_html", "one page with pictures and times"),
+    ".md": ("notes", "to_notes", "notes in Markdown with pictures and links that jump"),
     ".txt": ("chapters", "to_chapters", "the lines that YouTube makes chapters of"),
     ".otio": ("interchange", "to_otio", "a timeline for editors, OpenTimelineIO"),
     ".fcpxml": ("interchange", "to_fcpxml", "a project in Final Cut Pro's XML"),
