@@ -428,6 +428,12 @@ def test_several_rates_in_fcpxml(found, ntsc):
     assert b.find("conform-rate").get("srcFrameRate") == "29.97" and a.find("conform-rate") is None
 
 
+def test_reels_of_cameras(folder):
+    path = folder / "clip.mov"
+    run_ffmpeg(["-f", "lavfi", "-i", "testsrc2=s=32x18:r=25:d=2", "-timecode", "10:00:00:00", "-metadata:s:v:0", "reel_name=A001_C3", path], path)
+    assert to_edl([Moment(str(path), 1, 2, 1, .3)]).splitlines()[3].split()[1:5:3] == ["A001C3", "10:00:01:00"]
+
+
 def test_rates_that_vary_are_said(folder):
     vary = make_clip(folder / "vary.mp4", [("red", 2), ("blue", 2)], fps=25, size=(64, 36), retime=lambda t: t / 2 + t * t / 5)
     (_, said) = heard(to_edl, [Moment(str(vary), 1, 2, 1, .3)])

@@ -229,7 +229,7 @@ class Moments(list):
         fig.tight_layout()
         return fig
 
-    def export(self, path: str | Path, # of the file to write; its suffix says how, e.g. `cat.edl`, `cat.csv`, `cat.html`
+    def export(self, path: str | Path, # of the file to write; its suffix says how, e.g. `cat.edl`, `cat.csv`
                query: str = "", # what was asked, for names and titles
                force: bool = False, # an existing file may be replaced
                **options: object) -> Path: # of the format, e.g. `order="time"`

@@ -9,7 +9,8 @@ __getattr__, __dir__, __all__ = names_when_used(__name__, {
     "tables": "to_csv to_json",
     "chapters": "to_chapters auto_chapters label_scores",
     "ffmpeg": "ffmpeg_input run_ffmpeg",
-    "timelines": "to_edl to_fcp7 timeline_of rates_of is_found remark varies edit_rate start_timecode timecode_text timecode_at",
+    "timelines": "to_edl to_fcp7 timeline_of rates_of is_found remark varies reel_of edit_rate start_timecode timecode_text "
+                 "timecode_at",
     "clips": "cut_clips Clip",
     "page": "to_html",
     "interchange": "to_otio to_fcpxml",

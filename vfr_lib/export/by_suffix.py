@@ -15,7 +15,7 @@ from pathlib import Path
 from ..core import Moment, Moments, VfrError, writable_path
 from ..media.download import is_link
 
-# %% ../../nbs/export/59_by_suffix.ipynb #1a546304
+# %% ../../nbs/export/59_by_suffix.ipynb #fe5db63f
 formats = {   # suffix: (room of this package, its function of (moments, path, ...), what it is)
     ".csv": ("tables", "to_csv", "a table for spreadsheets"),
     ".json": ("tables", "to_json", "the moments for programs"),
@@ -39,10 +39,11 @@ def format_of(path: str | Path) -> str: # a file's name
     "The suffix of `formats` that a file's name ends with; VfrError where there is none."
     name = Path(path).name.lower()
     fits = [s for s in formats if name.endswith(s) and name != s]
-    if not fits: raise VfrError(f"{str(path)[:200]!r} does not say what to write: end it with one of {', '.join(formats)}")
+    if not fits:
+        raise VfrError(f"{str(path)[:200]!r} does not say what to write: end it with one of {', '.join(formats)}")
     return max(fits, key=len)
 
-# %% ../../nbs/export/59_by_suffix.ipynb #80e8e767
+# %% ../../nbs/export/59_by_suffix.ipynb #17733d23
 def check_target(path: str | Path, # of a file to write
                  force: bool = False, # it may be there already
                  films: list[str] = (), # files that must stay
@@ -52,7 +53,8 @@ def check_target(path: str | Path, # of a file to write
     file = writable_path(path)
     if any(os.path.exists(f) and file.exists() and os.path.samefile(f, file) for f in films):
         raise VfrError(f"{file} is the film itself: give another name")
-    if file.exists() and not force: raise VfrError(f"{file} is there already: choose another name, or use force (--force)")
+    if file.exists() and not force:
+        raise VfrError(f"{file} is there already: choose another name, or use force (--force)")
     if not os.access(file.parent, os.W_OK):
         raise VfrError(f"{file.parent} is a folder in which you may not write: choose another", "disk")
     return file

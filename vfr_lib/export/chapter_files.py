@@ -62,7 +62,7 @@ def to_vtt(moments: list[Moment], # of one video
         f"\n{_clock(c.start)} --> {_clock(c.end)}\n{html.escape(c.title, quote=False)}\n"
         for c in chapters_of(moments, query)), path)
 
-# %% ../../nbs/export/58_chapter_files.ipynb #85d9c258
+# %% ../../nbs/export/58_chapter_files.ipynb #f4c792c5
 _atom = """    <ChapterAtom>
       <ChapterTimeStart>{start}000000</ChapterTimeStart>
       <ChapterTimeEnd>{end}000000</ChapterTimeEnd>
@@ -86,9 +86,10 @@ def to_kodi(moments: list[Moment], # of one video
             path: str | Path = None, # file to write; None returns the text
             query: str = "") -> str | Path: # is not shown: Kodi's marks have no names
     "The moments as Kodi's marks of scenes, to lie beside the film as `film.edl`; the text, or the file's path."
-    return write_text("".join(f"{c.start / 1000:.3f} {c.start / 1000:.3f} 2\n" for c in chapters_of(moments, query)), path)
+    starts = [f"{c.start / 1000:.3f}" for c in chapters_of(moments, query)]
+    return write_text("".join(f"{s} {s} 2\n" for s in starts), path)
 
-# %% ../../nbs/export/58_chapter_files.ipynb #a1825b93
+# %% ../../nbs/export/58_chapter_files.ipynb #3d382bd0
 def _captions(file: str) -> list[str]:
     "What FFmpeg is told to do with a film's captions so that Matroska takes them."
     with open_container(file) as (container, _): codecs = {s.codec_context.name for s in container.streams.subtitles}
@@ -104,5 +105,6 @@ def to_matroska(moments: list[Moment], # of one video
     with tempfile.TemporaryDirectory() as folder, write_whole(path) as tmp:
         text = to_ffmetadata(moments, Path(folder) / "chapters.txt", query)
         run_ffmpeg([*ffmpeg_input(file), "-f", "ffmetadata", "-i", text, "-map", "0:V", "-map", "0:a?", "-map", "0:s?",
-                    "-map_metadata", "0", "-map_chapters", "1", "-c", "copy", *_captions(file), "-f", "matroska", tmp], file)
+                    "-map_metadata", "0", "-map_chapters", "1", "-c", "copy", *_captions(file),
+                    "-f", "matroska", tmp], file)
     return Path(os.path.expanduser(path))

@@ -53,14 +53,16 @@ def _asset(resources: ElementTree.Element, assets: dict, clip: "otio.schema.Clip
         ElementTree.SubElement(asset, "media-rep", kind="original-media", src=media.target_url)
     return assets[media.target_url]
 
-# %% ../../nbs/export/57_interchange.ipynb #b84cb9f2
+# %% ../../nbs/export/57_interchange.ipynb #b6c75d8b
+def _clock_of(clip: "otio.schema.Clip") -> str: return "DF" if clip.metadata["vfr"]["drop"] else "NDF"
+
 def _asset_clip(spine: ElementTree.Element, clip: "otio.schema.Clip", ids: dict, at: int, rate: Fraction) -> int:
     "Put a clip at frame `at` of a sequence of `rate`; returns the frame behind it. `ids`: of its asset and format."
     own, (mark,) = Fraction(clip.metadata["vfr"]["rate"]), clip.markers
     first, n = round(clip.source_range.start_time.value), round(clip.source_range.duration.value)
     long = max(1, round(n / own * rate))
     e = ElementTree.SubElement(spine, "asset-clip", ids, name=clip.name, offset=_seconds(at, rate),
-        start=_seconds(first, own), duration=_seconds(long, rate), tcFormat="DF" if clip.metadata["vfr"]["drop"] else "NDF")
+        start=_seconds(first, own), duration=_seconds(long, rate), tcFormat=_clock_of(clip))
     ElementTree.SubElement(e, "note").text = mark.comment
     if own != rate: ElementTree.SubElement(e, "conform-rate", scaleEnabled="0", srcFrameRate=f"{float(own):.4g}")
     best = round(mark.marked_range.start_time.value)
@@ -77,7 +79,7 @@ def to_fcpxml(moments: list[Moment], # `Moments`, or a list of `Moment`
     "The moments as a project in Final Cut Pro's XML (FCPXML 1.10), pictures only; the text, or the file's path."
     timeline = timeline_of(moments, order, title, False, handles, query)
     clips, formats, assets, at = list(timeline.find_clips()), {}, {}, 0
-    rate, drop = Fraction(clips[0].metadata["vfr"]["rate"]), clips[0].metadata["vfr"]["drop"]
+    rate = Fraction(clips[0].metadata["vfr"]["rate"])
     root = ElementTree.Element("fcpxml", version="1.10")
     resources = ElementTree.SubElement(root, "resources")
     event = ElementTree.SubElement(ElementTree.SubElement(root, "library"), "event", name=timeline.name)
@@ -87,7 +89,8 @@ def to_fcpxml(moments: list[Moment], # `Moments`, or a list of `Moment`
         shape = _format(resources, formats, clip.metadata["vfr"])
         ids = dict(ref=_asset(resources, assets, clip, shape), format=shape)
         at = _asset_clip(spine, clip, ids, at, rate)
-    sequence.attrib.update(format="f1", duration=_seconds(at, rate), tcStart="0s", tcFormat="DF" if drop else "NDF")
+    sequence.attrib.update(format="f1", duration=_seconds(at, rate), tcStart="0s",
+                           tcFormat=_clock_of(clips[0]))
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
     return write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{text}\n', path)
