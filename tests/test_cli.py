@@ -82,6 +82,20 @@ def test_progress_stays_off_a_pipe(vfr, walls):
     assert r.returncode == 0 and r.stderr == ""
 
 
+def test_export_of_a_library(vfr, walls, tmp_path):
+    "To every file that is named; a film that is gone is told in a line."
+    film = tmp_path / "films" / "red 'n' blue.mp4"
+    film.parent.mkdir()
+    film.write_bytes(walls.read_bytes())
+    vfr("add", tmp_path / "lib", film)
+    ask = ["export", tmp_path / "lib", "a blue wall", "--top", "1", "--to", tmp_path / "a.otio"]
+    r = vfr(*ask, "--to", tmp_path / "a.vtt")
+    assert r.returncode == 0 and r.stderr.count("wrote ") == 2 and film.as_uri() in (tmp_path / "a.otio").read_text(), r.stderr
+    film.unlink()
+    r = vfr(*ask, "--force")
+    assert r.returncode == 2 and r.stderr.count("\n") == 1 and "does not exist" in r.stderr, r.stderr
+
+
 def bad_files(folder, walls):
     (folder / "empty.mp4").touch()
     (folder / "letter.mp4").write_text("Dear reader")

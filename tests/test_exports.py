@@ -9,7 +9,7 @@ import pytest
 
 from vfr_lib.core import Moment, Moments, VfrError, hms
 from vfr_lib.export import (auto_chapters, cut_clips, ffmpeg_input, moment_name, run_ffmpeg, timecode_at, to_chapters,
-                            to_csv, to_edl, to_fcp7, to_html, to_json)
+                            to_csv, to_edl, to_fcp7, to_fcpxml, to_html, to_json, to_resolve_markers)
 from vfr_lib.export import clips as room, timelines
 from vfr_lib.media.frames import frame_at, frame_times, frames_between, iter_frames, open_container, probe
 from vfr_lib.media.synthetic import make_clip, sample_clip
@@ -324,6 +324,120 @@ def test_a_camera_that_begins_by_its_own_clock(rate, begins, edl, first, tmp_pat
     for exact in (True, False) if rate == "30000/1001" else ():
         c = cut(path, 60, 62, tmp_path, exact=exact)
         assert probe(c.path).timecode == timecode_at(probe(c.video), c.start)
+
+
+# by suffix
+
+@pytest.fixture(scope="module")
+def odd(walls, folder):
+    "Two films of one name, which is none for the faint of heart, and a title of 300 characters."
+    films = [folder / place / "it's 🎬 \"ünï\" & <x>; |#=%.mp4" for place in "ab"]
+    for f in films: f.parent.mkdir(exist_ok=True); f.write_bytes(walls.read_bytes())
+    long = "a/b\\c \"q\" | --> <i>%%[[" + "🎬" * 300
+    return Moments([Moment(str(films[0]), 2, 4, 3, .3, .001, title=long, evidence=("seen", "said"), text=long),
+                    Moment(str(films[1]), 1, 2, 1.5, .1, .4, text="=1+1")])
+
+
+def test_odd_names_in_timelines(odd, tmp_path):
+    from xml.etree import ElementTree
+    query = "a / \"b\" <c> " + "x" * 300
+    for suffix, adapter in ((".otio", "otio_json"), (".xml", "fcp_xml"), (".edl", "cmx_3600")):
+        path = odd.export(tmp_path / f"all{suffix}", query)
+        back = clips_in(path.read_text(), adapter, **(dict(rate=30) if suffix == ".edl" else {}))
+        assert starts(back) == [60, 30] and all(c.name.startswith('a / "b" <c> x') for c in back)
+        assert [c.media_reference.target_url for c in back] == [Path(m.video).as_uri() for m in odd]
+        if suffix == ".edl": assert len({c.metadata["cmx_3600"]["reel"] for c in back}) == 2
+        else: assert [c.markers[0].marked_range.start_time.value for c in back] == [90, 45]
+    tree = ElementTree.parse(odd.export(tmp_path / "all.fcpxml", query))
+    assert [a.find("media-rep").get("src") for a in tree.iter("asset")] == [Path(m.video).as_uri() for m in odd]
+    assert [m.get("note").split(":")[0] for m in tree.iter("marker")] == ["found, p 0.001, seen + said", "maybe, p 0.4, seen"]
+
+
+def test_odd_names_in_marks_and_chapters(odd, tmp_path):
+    one = Moments(odd[:1])
+    titles = set()
+    for suffix, form in ((".ffmetadata", "ffmetadata"), (".mkv", None)):
+        with av.open(str(one.export(tmp_path / f"one{suffix}")), format=form) as c: chapter, = c.chapters()
+        titles.add(chapter["metadata"]["title"])
+        assert (chapter["start"] * chapter["time_base"], chapter["end"] * chapter["time_base"]) == (2, 4)
+    assert len(titles) == 1 and titles.pop().startswith('a/b\\c "q" | --> <i>%%[[🎬')
+    assert one.export(tmp_path / "one.vtt").read_text().count("-->") == 1 and "--&gt; &lt;i&gt;" in (tmp_path / "one.vtt").read_text()
+    assert one.export(tmp_path / "one.markers.edl").read_text().count("|") == 3
+    row, = csv.DictReader(io.StringIO(Moments(odd[1:]).export(tmp_path / "one.markers.csv").read_text()))
+    assert row["Description"].startswith("maybe") and row["In"] == "00:00:01:00"
+    assert one.export(tmp_path / "one.chapters.xml").read_text().count("<ChapterAtom>") == 1
+    for suffix in (".vtt", ".mkv", ".kodi.edl", ".markers.csv"): assert "several videos" in refusal(odd.export, tmp_path / f"all{suffix}")
+    assert not list(tmp_path.glob("*all*"))
+
+
+def test_notes(odd, tmp_path):
+    seen = Moments(replace(m, image=np.zeros((9, 16, 3), np.uint8)) for m in odd)
+    page = seen.export(tmp_path / "cat.md", "a *cat*")
+    assert page.read_text().startswith("# a \\*cat\\*\n") and len(list((tmp_path / "cat pictures").iterdir())) == 2
+    assert "https://youtu.be/abc?t=2>" in Moments(birthday).export(tmp_path / "links.md").read_text()
+    (tmp_path / "dog pictures").mkdir()
+    assert "is in the way" in refusal(seen.export, tmp_path / "dog.md")
+
+
+def test_what_is_there_stays(odd, walls, tmp_path):
+    (tmp_path / "a.edl").write_text("mine")
+    assert "--force" in refusal(odd.export, tmp_path / "a.edl") and (tmp_path / "a.edl").read_text() == "mine"
+    assert "TITLE" in odd.export(tmp_path / "a.edl", force=True).read_text()
+    film = tmp_path / "film.mkv"
+    film.write_bytes(walls.read_bytes())
+    assert "the film itself" in refusal(Moments([Moment(str(film), 1, 2, 1, .3)]).export, film, force=True)
+    assert film.read_bytes() == walls.read_bytes()
+
+
+def test_exports_that_are_none(odd, tmp_path):
+    gone = Moments([replace(odd[0], video=str(tmp_path / "gone.mp4"))])
+    for suffix in (".otio", ".fcpxml", ".edl", ".xml", ".markers.edl", ".markers.csv", ".vtt", ".mkv", ".kodi.edl", ".chapters.xml"):
+        assert "does not exist" in refusal(gone.export, tmp_path / f"a{suffix}")
+        assert "no moments" in refusal(Moments().export, tmp_path / f"a{suffix}")
+    assert "an option 'handle'" in refusal(odd.export, tmp_path / "a.edl", handle=2)
+    assert "handles" in refusal(odd.export, tmp_path / "a.edl", handles=-1)
+    for name in ("a", "a.docx", ".edl"): assert "does not say" in refusal(odd.export, tmp_path / name)
+    assert "cannot be" in refusal(odd.export, tmp_path / f"{'x' * 300}.edl")
+    assert "not a timecode" in refusal(to_resolve_markers, odd[:1], begins="1:00")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_may_not_be_written(odd, tmp_path):
+    if os.geteuid() == 0: pytest.skip("root may write everywhere")
+    tmp_path.chmod(0o555)
+    try:
+        for suffix in (".otio", ".md", ".mkv"): assert "may not write" in refusal(Moments(odd[:1]).export, tmp_path / f"a{suffix}")
+    finally: tmp_path.chmod(0o755)
+
+
+def test_handles_stay_in_the_film(found, tmp_path):
+    import opentimelineio as otio
+    clip = otio.adapters.read_from_file(str(found.export(tmp_path / "a.otio", handles=3))).find_clips()[0]
+    assert (clip.source_range.start_time.value, clip.source_range.duration.value) == (0, 180) and clip.markers[0].marked_range.start_time.value == 90
+
+
+def test_several_rates_in_fcpxml(found, ntsc):
+    "Each clip begins on its own film's frame; places are frames of the sequence."
+    from fractions import Fraction
+    from xml.etree import ElementTree
+    mixed = Moments([found[0], Moment(str(ntsc), 0.5005, 1.001, .6, .3)])
+    a, b = ElementTree.fromstring(to_fcpxml(mixed)).iter("asset-clip")
+    time = lambda e, k: Fraction(e.get(k).rstrip("s"))
+    assert time(a, "start") == 2 and time(a, "duration") == 2 == time(b, "offset")
+    assert time(b, "start") == Fraction(15 * 1001, 30000) and time(b, "duration") == Fraction(1, 2)
+    assert b.find("conform-rate").get("srcFrameRate") == "29.97" and a.find("conform-rate") is None
+
+
+def test_reels_of_cameras(folder):
+    path = folder / "clip.mov"
+    run_ffmpeg(["-f", "lavfi", "-i", "testsrc2=s=32x18:r=25:d=2", "-timecode", "10:00:00:00", "-metadata:s:v:0", "reel_name=A001_C3", path], path)
+    assert to_edl([Moment(str(path), 1, 2, 1, .3)]).splitlines()[3].split()[1:5:3] == ["A001C3", "10:00:01:00"]
+
+
+def test_rates_that_vary_are_said(folder):
+    vary = make_clip(folder / "vary.mp4", [("red", 2), ("blue", 2)], fps=25, size=(64, 36), retime=lambda t: t / 2 + t * t / 5)
+    (_, said) = heard(to_edl, [Moment(str(vary), 1, 2, 1, .3)])
+    assert len(said) == 1 and "not evenly" in said[0]
 
 
 # a page

@@ -35,6 +35,15 @@ def test_speed_table_is_of_the_runs():
         assert abs(shown - sorted(r[key] for r in runs)[1]) < 0.051, row
 
 
+def test_figures_of_encoders_of_others_are_of_the_run():
+    found = json.loads((root / "nbs/benchmarks/results/encoders.json").read_text())["clip-b32"]
+    seen, second = found["pictures_per_second"], found["second_question"]
+    text = next(line for line in (root / "README.md").read_text().splitlines() if line.startswith("Models of the hub are converted"))
+    floats, bytes = (float(v) for v in re.findall(r"(\d+\.\d) times", text))
+    assert abs(floats - seen["openvino-bf16"] / seen["torch"]) < 0.051 and abs(bytes - seen["openvino-int8"] / seen["torch"]) < 0.051
+    assert f"a sentence in {found['query_ms']['openvino-bf16']:.0f} ms" in text and "in half of the time" in text and second["find"] < 0.51 * second["torch"]
+
+
 def test_moments_table_is_of_the_run():
     m = json.loads((root / "nbs/benchmarks/results/moments.json").read_text())
     at = {p["level"]: p for p in m["presence"]}[0.05]

@@ -24,12 +24,17 @@ def tiny(kind):
     return T.AutoModel.from_config(config)
 
 
-@pytest.mark.parametrize("kind", SHARED)
-def test_pictures_and_texts_share_a_space(kind, tmp_path):
+def save_tiny(folder, kind):
+    "Write one with its processors, as the hub has it."
     size = dict(height=32, width=32)
     processor = T.Siglip2ImageProcessor(patch_size=8, max_num_patches=16) if kind == "siglip2" else T.CLIPImageProcessor(size=dict(shortest_edge=32), crop_size=size)
     tokenizer = T.PreTrainedTokenizerFast(tokenizer_object=toy_tokenizer(["a", "red", "wall"]), pad_token="[PAD]", unk_token="[UNK]")
-    for part in (tiny(kind), processor, tokenizer): part.save_pretrained(tmp_path)
+    for part in (tiny(kind), processor, tokenizer): part.save_pretrained(folder)
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_pictures_and_texts_share_a_space(kind, tmp_path):
+    save_tiny(tmp_path, kind)
     encoder = load_encoder(tmp_path, "cpu")
     texts = encoder.encode_texts(["a red wall", "a wall", "red " * 40])
     assert texts.shape == (3, encoder.dim) == (3, encoder.encode_images([np.full((40, 50, 3), 90, np.uint8)]).shape[1])

@@ -1,5 +1,5 @@
 "Training as a user meets it: killed and resumed, a full disk, bad input, one line each."
-import json, os, resource, signal, subprocess, time
+import json, os, resource, shutil, signal, subprocess, time
 
 import pytest
 from forks import forked, popen
@@ -98,3 +98,74 @@ def test_damaged_and_foreign_encoders_are_one_line(world, tmp_path):
     (tmp_path / "encoder/model.safetensors").write_bytes((world / "toy/model.safetensors").read_bytes())
     r = in_process(*evaluate)
     assert r.returncode == 2 and r.stderr.count("\n") == 1 and "Traceback" not in r.stderr, r.stderr
+
+
+@pytest.fixture(scope="module")
+def teacher(world):
+    "A classifier with random weights, in torchvision's layout."
+    import torch
+    from torchvision.models import resnet50
+    torch.manual_seed(0)
+    torch.save(resnet50().state_dict(), world / "teacher.pth")
+    return world / "teacher.pth"
+
+
+@pytest.fixture(scope="module")
+def coco(world):
+    "The tiny world in the layout of COCO's folder, one caption a picture."
+    from vfr_lib.train.datasets import flickr8k
+    folder, lines = world / "coco", []
+    shutil.copytree(world / "tiny/images", folder / "images")
+    for split in ("train", "dev", "test"):
+        items = flickr8k(world / "tiny", split).items
+        (folder / f"{split}.txt").write_text("\n".join(it.path.name for it in items))
+        lines += [f"{it.path.name}\t{it.captions[0]}\n" for it in items]
+    (folder / "captions.tsv").write_text("".join(lines))
+    return folder
+
+
+def test_two_sets_and_a_teacher(world, coco, teacher):
+    out = world / "taught"
+    given = ["epochs=1", "batch_size=8", "head_epochs=0", "crop=48", "bf16=false", "distil=0.5", f"teacher={teacher}",
+             "crop_ratio=[0.6, 1.6]", "image_stages=1"]
+    r = in_process(*arguments(world, out, "--also", f"coco={coco}", given=given)[1:])
+    assert r.returncode == 0, r.stderr
+    row = json.loads((out / "history.json").read_text())[0]
+    assert row["beside"]["coco"]["R@10"] == 100 and 0 < row["loss"] < 20
+    card = json.loads((out / "encoder/config.json").read_text())
+    assert card["training"]["teacher"] == "teacher.pth" and card["data"].startswith("flickr8k+coco train: 16 pictures")
+
+
+def test_the_teacher_is_part_of_the_loss(world, teacher):
+    import torch
+    from vfr_lib.train.datasets import flickr8k
+    from vfr_lib.train.loop import BothHalves, TrainConfig, batch_gradients
+    from vfr_lib.train.teacher import Teacher, teacher_logits
+    train, model = flickr8k(world / "tiny"), toy_encoder(words)
+    taught = Teacher(teacher_logits(teacher, train, progress=False), TrainConfig(distil=0.5, teacher=str(teacher)))
+    pixels = torch.randint(256, (8, 3, 48, 48), dtype=torch.uint8)
+    texts = [list(it.captions) for it in train.items]
+    config = TrainConfig(bf16=False)
+    both, more = BothHalves(model, config), lambda images: taught.loss(model, list(range(8)), 0, images)
+    plain = batch_gradients(both, pixels, texts, config).item()
+    both.more = more
+    with_teacher = batch_gradients(both, pixels, texts, config).item()
+    assert with_teacher > plain + 0.1
+    assert abs(batch_gradients(both, pixels, texts, TrainConfig(bf16=False, micro_batch=3)).item() - with_teacher) < 1e-3
+
+
+def test_a_run_by_the_clock_ends_when_the_time_is_up(world):
+    out = world / "clock"
+    given = ["epochs=500", "minutes=0.02", "batch_size=8", "head_epochs=0", "crop=48", "bf16=false"]
+    r = in_process(*arguments(world, out, given=given)[1:])
+    assert r.returncode == 0, r.stderr
+    assert 1 <= len(json.loads((out / "history.json").read_text())) < 100
+    longer = in_process(*arguments(world, out, "--resume", given=[*given, "minutes=0.04"])[1:])   # there is more time after all
+    assert longer.returncode == 0, longer.stderr
+
+
+@pytest.mark.parametrize("also, said", [("coco", "must be a set and its folder"), ("msrvtt=x", "must be a set and its folder"),
+                                        ("coco=/nowhere", "is not a folder")])
+def test_other_sets_that_cannot_be_read_are_one_line(world, also, said):
+    r = in_process(*arguments(world, world / "also", "--also", also)[1:])
+    assert r.returncode == 2 and said in r.stderr and len(r.stderr.strip().splitlines()) == 1

@@ -191,7 +191,9 @@ def sweep(folder: str | Path) -> None: # of the cache
 # %% ../nbs/01_cache.ipynb #32eab6d0
 KINDS = {"vectors": "vectors of videos", "videos": "downloaded videos", "features": "features of training pictures",
          "hashes": "digests of pictures", "digests": "digests of files", "copies": "copies that browsers play",
-         "text": "what is written in videos", "speech": "what is said in videos", "bench": "clips for benchmarks", "other": "the sample, and which engine is fastest"}
+         "text": "what is written in videos", "speech": "what is said in videos",
+         "converted": "encoders of others, made fast", "bench": "clips for benchmarks",
+         "other": "the sample, and which engine is fastest"}
 _hex = "[0-9a-f]"
 _patterns = {"vectors": [f"vectors/{_hex * 32}.npz", f"vectors/.{_hex * 32}-*.npz"],
              "videos": [f"videos/{_hex * 16}/**/*"],
@@ -201,6 +203,7 @@ _patterns = {"vectors": [f"vectors/{_hex * 32}.npz", f"vectors/.{_hex * 32}-*.np
              "copies": [f"copies/{_hex * 32}.mp4", f"copies/{_hex * 32}-{_hex * 8}.part"],
              "text": [f"text/{_hex * 32}.json", f"text/.{_hex * 32}-*.json"],
              "speech": [f"speech/{_hex * 32}-{_hex * 8}.json", f"speech/.{_hex * 32}-*.json"],
+             "converted": [f"converted/{_hex * 32}/*", f"converted/{_hex * 32}-{_hex * 8}.part/*"],
              "bench": ["bench/*.mp4"],
              "other": ["engines.json", "sample-*.mp4"]}
 
@@ -217,16 +220,21 @@ def cache_usage() -> dict[str, tuple[int, int]]:
     return {kind: (len(files), sum(p.lstat().st_size for p in files)) for kind, files in held.items() if files}
 
 # %% ../nbs/01_cache.ipynb #ab3e1f08
-def _downloads(home: Path) -> set[str]:
-    "Names of the folders of downloads, and of those that left a lock file."
-    return {p.stem for p in home.glob(f"videos/{_hex * 16}*")
-            if len(p.stem) == 16 and p.suffix in ("", ".lock") and not p.is_symlink()}
+_digits = {"videos": 16, "converted": 32}   # of the names of folders that are cleared as a whole
 
-def _clear_download(home: Path, folder: Path) -> None:
-    "Delete the folder of one download, unless it is being downloaded."
+def _folders(home: Path, kind: str) -> set[str]:
+    "Names of the folders of downloads or converted encoders, and of those that left a lock file or a part."
+    found = home.glob(f"{kind}/{_hex * _digits[kind]}*")
+    return {p.name[:_digits[kind]] for p in found if not p.is_symlink()
+            and re.fullmatch(rf"(-{_hex}{{8}}\.part|\.lock)?", p.name[_digits[kind]:])}
+
+def _clear_folder(home: Path, folder: Path) -> None:
+    "Delete the folder of one download or converted encoder, and its parts, unless it is being made."
     try:
-        with turn_of(folder, 0): remove_inside(home, folder)
-    except Timeout: warn(f"{folder} is being downloaded and stays")
+        with turn_of(folder, 0):
+            for p in (folder, *folder.parent.glob(f"{folder.name}-*.part")): remove_inside(home, p)
+    except Timeout:
+        warn(f"{folder} is being {'downloaded' if folder.parent.name == 'videos' else 'made'} and stays")
     except OSError as e: raise VfrError(f"cannot delete {e.filename or folder}: {e.strerror}", "disk") from None
 
 def _clear_file(home: Path, path: Path) -> None:
@@ -246,8 +254,8 @@ def clear_cache(kinds: list[str] = None, # names from `cache_usage`; None clears
     home, gone = cache_folder(), {}
     held = {kind: [(p, p.lstat().st_size) for p in _files(kind)] for kind in kinds or KINDS}
     for kind, files in held.items():
-        if kind == "videos":
-            for name in _downloads(home): _clear_download(home, home / "videos" / name)
+        if kind in _digits:
+            for name in _folders(home, kind): _clear_folder(home, home / kind / name)
         else:
             for p, _ in files: _clear_file(home, p)
         went = [size for p, size in files if not os.path.lexists(p)]

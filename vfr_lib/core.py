@@ -12,6 +12,7 @@ import base64, html, os, re, secrets, threading, warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -227,6 +228,14 @@ class Moments(list):
         for ax in axes[0]: ax.axis("off")
         fig.tight_layout()
         return fig
+
+    def export(self, path: str | Path, # of the file to write; its suffix says how, e.g. `cat.edl`, `cat.csv`
+               query: str = "", # what was asked, for names and titles
+               force: bool = False, # an existing file may be replaced
+               **options: object) -> Path: # of the format, e.g. `order="time"`
+        "Write them for another program, whole or not at all; returns the file's path. See `export.by_suffix`."
+        room = import_module(f"{__package__}.export.by_suffix")   # a floor above: loaded when it is asked for
+        return room.export_as(self, path, query, force, **options)
 
     def _repr_html_(self):
         if not self: return "<em>no moments</em>"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from vfr_lib.media.download import ffmpeg
 
-begin = """import sys, time; from vfr_lib.ui.player import Player
-p = Player(sys.argv[1], lines=[]); p._start_copy()
+begin = """import sys, time; from vfr_lib.ui.player import Player, _start_copy
+p = Player(sys.argv[1], lines=[]); _start_copy(p)
 while not p.job.progress.get("done") and not p.job.over: time.sleep(0.02); p.job.wait(0)
 print("copying", p.job.over, flush=True); """
 

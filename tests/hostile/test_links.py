@@ -27,7 +27,7 @@ CLIENT = """
 import json, sys, threading, time
 import psutil, vfr_lib.media.download as d
 from vfr_lib.core import VfrError
-d.PATIENCE, me, peak = 4, psutil.Process(), [0]
+d.PATIENCE, me, peak = 8, psutil.Process(), [0]
 def watch():
     while True:
         try: peak[0] = max(peak[0], sum(p.memory_info().rss for p in (me, *me.children(recursive=True))))
@@ -56,7 +56,7 @@ def test_every_way_ends_in_one_line_in_little_memory(hostile, tmp_path):
     links = [hostile.url(f"{name}.{film if name in FILMS else page}") for name in EXPECTED]
     half = [links[i::2] for i in range(2)]
     done = [None, None]
-    def run(i): done[i] = command(sys.executable, "-c", CLIENT, tmp_path / f"kept{i}", input="\n".join(half[i]) + "\n", timeout=120)
+    def run(i): done[i] = command(sys.executable, "-c", CLIENT, tmp_path / f"kept{i}", input="\n".join(half[i]) + "\n", timeout=240)
     threads = [threading.Thread(target=run, args=(i,)) for i in range(2)]
     for t in threads: t.start()
     for t in threads: t.join()

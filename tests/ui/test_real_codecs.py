@@ -16,7 +16,9 @@ def test_each_plays_or_gets_a_copy(browser, lab, videos, data):
         nb.open("real.ipynb")
         for name in names:
             nb.run(f"d.search('a person', {name!r}); d.wait(120)")
-            assert nb.run("print(d.moments and d.job.progress['name'])") == name, nb.run("print(d.message.value)")
+            assert nb.run("print(d.job.progress['name'])") == name, nb.run("print(d.message.value)")
+            found = int(nb.run("print(len(d.moments or []))"))
+            assert found or name == "no_duration.webm", name   # which shows one colour from start to end
             page.wait_for_function("name => document.querySelector('.vfr-demo h3')?.textContent === name", arg=name)
             page.wait_for_function("() => { const v = document.querySelector('.vp video'); return v.hidden || (v.readyState >= 2 && !v.seeking && v.videoWidth); }", timeout=20000)
             seen[name] = "plays"
@@ -24,7 +26,8 @@ def test_each_plays_or_gets_a_copy(browser, lab, videos, data):
                 seen[name] = page.locator(".vp-note span").inner_text()
                 page.get_by_role("button", name="Make a copy that plays").click()
                 page.wait_for_function("() => { const v = document.querySelector('.vp video'); return !v.hidden && v.readyState >= 2; }", timeout=60000)
-                page.locator(".vp-cards button.vp-open").first.click()
+                if found: page.locator(".vp-cards button.vp-open").first.click()
+            if not found: continue
             best, offset = json.loads(nb.run("import json; print(json.dumps([d.moments[0].time, d.player.offset]))"))
             page.wait_for_function("t => { const v = document.querySelector('.vp video'); return !v.seeking && Math.abs(v.currentTime - t) < 0.05; }", arg=best + offset)
             if shots := os.environ.get("UI_SHOTS"): page.screenshot(path=f"{shots}/real-{name}.png")

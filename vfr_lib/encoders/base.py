@@ -42,6 +42,11 @@ class Encoder:
         Without one (None) nothing is kept, and no library is made."""
         return None
 
+    def space(self) -> str | None:
+        """What must be the same for vectors to be compared, whatever computes them: `identity`, where a subclass does
+        not know better."""
+        return self.identity()
+
     def encode_images(self, images: Sequence, # RGB uint8 arrays (height, width, 3) or PIL pictures
                       batch_size: int | None = None, # pictures in one forward pass; None takes the encoder's own
                       ) -> np.ndarray:
@@ -99,9 +104,10 @@ def encoder_name(given: object, # what was given as an encoder and is no `Encode
 # %% ../../nbs/encoders/20_base.ipynb #87564d0e
 def known_identity(encoder: "Encoder",
                    needed: bool = True, # False: None where it says None
+                   what: str = "identity", # or `space`: what must be the same for vectors to be compared
                    ) -> str | None:
     "Who an encoder says it is; VfrError where it says nothing, no text, or each time something else."
-    try: first, again, why = encoder.identity(), encoder.identity(), None
+    try: first, again, why = getattr(encoder, what)(), getattr(encoder, what)(), None
     except VfrError: raise
     except Exception as e:   # it is a stranger's code
         first, again, why = "", "", f"fails ({type(e).__name__}: {str(e)[:100]})"

@@ -20,7 +20,8 @@ from ..core import VfrError, pick_device, warn
 from .base import EMBEDDED, Encoder, encoder_name, toy_tokenizer
 from .checks import FORMAT, EncoderConfig, card_of, config_of, read_config, read_json, read_tokenizer
 from .dual import DualEncoder
-from .hub import HubEncoder, image_backbone, text_backbone
+from .hub import HubEncoder, OpenClipEncoder, image_backbone, is_open_clip, text_backbone
+from .register import near, say_licence, source_of
 
 # %% ../../nbs/encoders/24_load.ipynb #8dc2680c
 def build_encoder(image_weights: str | Path = "imagenet", # see `image_backbone`
@@ -164,17 +165,20 @@ def load_encoder(name: "str | Path | Encoder" = "embedded", # or `resnet50-disti
                  ) -> Encoder:
     "An encoder with `encode_images` and `encode_texts`; VfrError for an unknown name or one that cannot be fetched."
     if isinstance(name, Encoder): return name
-    name = encoder_name(name)
+    name = source_of(encoder_name(name))
     if name == "embedded": return _embedded(device)
     if name == "resnet50-distilbert":
         warn("the heads of 'resnet50-distilbert' are untrained: its scores mean nothing before `fit` or `vfr train`")
         return build_encoder(device=device)
     folder = Path(name).expanduser()
     if folder.is_dir():
+        if is_open_clip(folder): return OpenClipEncoder(folder, device)
         about = read_json(folder / "config.json")
         ours = "architecture" in about and "model_type" not in about
         return read_encoder(folder, device) if ours else HubEncoder(folder, device)
     if folder.exists(): raise VfrError(f"{name} is a file: an encoder is a folder, give that one")
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")): return HubEncoder(name, device)
-    raise VfrError(f"unknown encoder {name!r}: use 'embedded', 'resnet50-distilbert', a folder that save_encoder "
-                   "wrote, or a hub id such as 'openai/clip-vit-base-patch32'")
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        say_licence(name)
+        return (OpenClipEncoder if is_open_clip(name) else HubEncoder)(name, device)
+    raise VfrError(f"unknown encoder {name!r}{near(name)}: use 'embedded', 'resnet50-distilbert', a folder that save_encoder "
+                   "wrote, a short name that vfr encoders lists, or a hub id such as 'openai/clip-vit-base-patch32'")

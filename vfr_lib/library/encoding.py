@@ -20,8 +20,7 @@ def identity_of(encoder: "Encoder | InferenceEncoder" # as `load_for_inference` 
                ) -> str:
     """What must be the same for vectors to be compared: the weights and how a picture is prepared, not the engine
     that computes; VfrError where an encoder does not say."""
-    if hasattr(encoder, "digest"): return f"{encoder.digest} {sorted(vars(encoder.config).items())}"
-    return known_identity(encoder)
+    return known_identity(encoder, what="space")
 
 def name_of(given: "str | Path | Encoder",         # as for `load_for_inference`
             served: "Encoder | InferenceEncoder" # as `load_for_inference` gives it

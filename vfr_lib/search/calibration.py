@@ -389,7 +389,7 @@ def reference_set_of(encoder: "Encoder" # as `load_for_inference` gives it
     folder, weights = getattr(encoder, "folder", None), getattr(encoder, "digest", None)
     path = folder and Path(folder) / "background.safetensors"
     stamp = path.stat().st_mtime_ns if path and path.is_file() else None
-    who = f"{weights} {stamp}" if weights else known_identity(encoder, needed=False)
+    who = f"{weights} {stamp}" if weights else known_identity(encoder, needed=False, what="space")
     if who is None: return None
     known = _sets.setdefault(encoder, {})
     if who not in known:

@@ -47,6 +47,7 @@ def _is_text(text: str) -> bool:
     kept = "".join(pieces(text))
     return len(kept) > 1 or bool(kept) and ord(kept) > 0x2e7f
 
+# %% ../../nbs/search/37_ocr.ipynb #spocr000
 class TextReader:
     "Reads pictures with RapidOCR; loaded when it is first used."
     name = "rapidocr 3, PP-OCRv6 small, gate 448"   # readings are kept under it
@@ -154,14 +155,16 @@ def spans_written(looks: list[Look], # in order of time
     return sorted(out, key=lambda w: (w.start, w.box[1], w.box[0]))
 
 # %% ../../nbs/search/37_ocr.ipynb #ocr00023
-def _place(path: str | Path, every: float, reader, stop: threading.Event | None) -> Path:
-    "Where the readings of a video are kept."
+def _place(path: str | Path, every: float, reader, stop: threading.Event | None) -> Path | None:
+    "Where the readings of a video are kept; None where nothing can be."
     import hashlib
     key = repr((file_digest(path, stop), float(every), reader.name, 1))
-    return cache_folder("text") / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    try: return cache_folder("text") / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    except VfrError: return None
 
-def _kept(place: Path) -> tuple[list[Look], float, bool]:
+def _kept(place: Path | None) -> tuple[list[Look], float, bool]:
     "(looks, the time up to which they are known, whether that is all) of a file; what is damaged is read anew."
+    if place is None: return [], -1.0, False
     try:
         found = json.loads(place.read_text(encoding="utf-8"))
         looks = [Look(float(t), tuple(TextLine(str(x), tuple(map(float, box)), float(s)) for x, box, s in lines))
@@ -173,8 +176,9 @@ def _kept(place: Path) -> tuple[list[Look], float, bool]:
         warn(f"{place} was damaged: it is read anew")
         return [], -1.0, False
 
-def _keep(place: Path, looks: list[Look], until: float, whole: bool) -> None:
+def _keep(place: Path | None, looks: list[Look], until: float, whole: bool) -> None:
     "Write down what was read; whatever stands against it, only the keeping fails."
+    if place is None: return
     rows = [[l.time, [[x.text, x.box, x.score] for x in l.lines]] for l in looks]
     with suppress(VfrError), write_whole(place) as tmp:
         tmp.write_text(json.dumps(dict(until=until, whole=whole, looks=rows), ensure_ascii=False), encoding="utf-8")

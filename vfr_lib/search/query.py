@@ -308,8 +308,7 @@ def _remember(known: OrderedDict, # used least lately first
 # %% ../../nbs/search/34_query.ipynb #6a0f2d36
 def encoder_key(encoder: Encoder) -> str | None: # as `load_for_inference` gives it
     "What must be the same for vectors to be compared, as a few letters, or None where it cannot be said."
-    if hasattr(encoder, "digest"): who = f"{encoder.digest} {sorted(vars(encoder.config).items())}"
-    else: who = encoder.identity()
+    who = encoder.space()
     return who and hashlib.sha256(who.encode()).hexdigest()[:16]
 
 # %% ../../nbs/search/34_query.ipynb #0678a330

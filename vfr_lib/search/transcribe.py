@@ -234,13 +234,16 @@ def recogniser_of(given: "Recogniser | str | Path | bool" # a recogniser, a mode
     raise VfrError(f"{given!r} hears nothing: give a model's name, a folder with one, or a recogniser")
 
 # %% ../../nbs/search/37_transcribe.ipynb #trs00021
-def _place(path: str | Path, name: str, stop: threading.Event | None) -> Path:
-    "Where it is kept what a recogniser of this name has heard."
+def _place(path: str | Path, name: str, stop: threading.Event | None) -> Path | None:
+    "Where it is kept what a recogniser of this name has heard; None where nothing can be."
     import hashlib
-    return cache_folder("speech") / f"{file_digest(path, stop)[:32]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.json"
+    name, id = hashlib.sha256(name.encode()).hexdigest()[:8], file_digest(path, stop)[:32]
+    try: return cache_folder("speech") / f"{id}-{name}.json"
+    except VfrError: return None
 
-def _kept(place: Path) -> tuple[list[Spoken], float, bool]:
+def _kept(place: Path | None) -> tuple[list[Spoken], float, bool]:
     "(lines, the time up to which they are known, whether that is all) of a file; what is damaged is heard anew."
+    if place is None: return [], 0.0, False
     try:
         found = json.loads(place.read_text(encoding="utf-8"))
         lines = [Spoken(float(a), float(b), str(text), tuple((float(s), float(e), str(w)) for s, e, w in words))
@@ -252,15 +255,16 @@ def _kept(place: Path) -> tuple[list[Spoken], float, bool]:
         warn(f"{place} was damaged: it is heard anew")
         return [], 0.0, False
 
-def _keep(place: Path, lines: list[Spoken], until: float, whole: bool) -> None:
+def _keep(place: Path | None, lines: list[Spoken], until: float, whole: bool) -> None:
     "Write down what was heard; whatever stands against it, only the keeping fails."
+    if place is None: return
     rows = [[l.start, l.end, l.text, l.words] for l in lines]
     with suppress(VfrError), write_whole(place) as tmp:
         tmp.write_text(json.dumps(dict(until=until, whole=whole, lines=rows), ensure_ascii=False), encoding="utf-8")
 
 def known_speech(path: str | Path, stop: threading.Event | None = None) -> list[Spoken] | None:
     "What a recogniser, the last one, has heard of a video, or None where none has heard it to its end."
-    place = _place(path, "", stop)
+    if (place := _place(path, "", stop)) is None: return None
     found = sorted(place.parent.glob(f"{place.stem[:32]}-*.json"), key=os.path.getmtime, reverse=True)
     return next((lines for lines, _, whole in map(_kept, found) if whole), None)
 

@@ -32,6 +32,7 @@ class TrainState:
         self.opt = torch.optim.AdamW(parameter_groups(model, config))
         self.rates, self.average = LRSchedule(self.opt, config, steps), averaged(model, config)
         self.step, self.losses, self.history, self.best = 0, [], [], -1.
+        self.teacher, self.others = None, []   # a `Teacher`, and sets of pictures that are watched beside dev
 
     @property
     def kept(self) -> "DualEncoder":
@@ -85,7 +86,7 @@ def _changes(then: dict, now: dict) -> list[str]:
     "How two runs differ, in words."
     then, now = (json.loads(json.dumps(d)) for d in (then, now))   # as JSON has it, tuples are lists
     out = [f"{k}: {then[part].get(k)!r} then, {v!r} now" for part in ("config", "model") for k, v in now[part].items()
-           if k not in ("workers", "save_minutes", "micro_batch") and then[part].get(k) != v]
+           if k not in ("workers", "save_minutes", "micro_batch", "minutes") and then[part].get(k) != v]
     return out + [f"data: {then['data']} then, {now['data']} now"] * (then["data"] != now["data"])
 
 def _damaged(path: str | Path, why: str) -> VfrError:

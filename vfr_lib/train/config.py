@@ -18,6 +18,7 @@ class TrainConfig:
     "Everything that decides a training run; saved beside the weights. VfrError for what cannot work."
     cached: bool = False           # True: backbones stand still and only the heads learn, from features computed once
     epochs: int = 25               # passes over the training split
+    minutes: float = 0.            # ends after so long, and `cosine` falls by the clock; 0: after `epochs`
     batch_size: int = 96           # pictures in a batch, over all processes, when the backbones learn
     micro_batch: int = 0           # pictures that pass the backbones at a time, 0 is all: less memory, a second pass
     loss: str = "infonce"          # `infonce` (`contrastive_loss`) or `soft` (`soft_target_loss`)
@@ -35,6 +36,12 @@ class TrainConfig:
     token_dropout: float = 0.      # fraction of a caption's tokens that are hidden
     crop: int = 176                # side of the training crops in pixels
     crop_scale: tuple = (0.4, 1.0) # fraction of a picture's area that a crop covers
+    crop_ratio: tuple = (0.8, 1.25) # width to height of what a crop covers; all become squares
+    distil: float = 0.             # weight of the loss against a classifier's opinion, see `Teacher`; 0 has no teacher
+    teacher: str = None            # file of the classifier, a ResNet-50 in torchvision's layout
+    distil_temperature: float = 0.05 # of the softmax over the cosines with the classes' names
+    distil_names: int = 128        # names that learn in a step; 0: only pictures learn from the teacher
+    distil_every: int = 16         # steps after which all names are read anew
     head_epochs: int = 8           # passes over cached features before the backbones join
     head_batch: int = 1024         # pictures in a batch of cached features, at most all of them
     head_lr: float = 1.5e-3        # highest rate of the heads on cached features
@@ -70,6 +77,9 @@ def _check_augmentation(c: TrainConfig):
     if len(c.crop_scale) != 2 or not 0 < c.crop_scale[0] <= c.crop_scale[1] <= 1:
         raise VfrError(f"crop_scale {c.crop_scale} must be two fractions of a picture's area, "
                        "the smaller first, e.g. [0.4, 1]")
+    if len(c.crop_ratio) != 2 or not 0.1 <= c.crop_ratio[0] <= c.crop_ratio[1] <= 10:
+        raise VfrError(f"crop_ratio {c.crop_ratio} must be two ratios of width to height from 0.1 to 10, "
+                       "the smaller first, e.g. [0.6, 1.6]")
     for name in ("token_dropout", "feature_dropout", "ema"):
         value = getattr(c, name)
         if not 0 <= value < 1: raise VfrError(f"{name} {value} must be at least 0 and below 1")
@@ -81,6 +91,9 @@ def _check_learning(c: TrainConfig):
     for name, known in (("loss", ("infonce", "soft")), ("schedule", ("cosine", "plateau", "constant"))):
         value = getattr(c, name)
         if value not in known: raise VfrError(f"unknown {name} {value!r}: use one of {', '.join(known)}")
+    if c.distil and not (c.teacher and c.distil_temperature > 0 and c.distil_every >= 1):
+        raise VfrError("distil needs a teacher (a file of a ResNet-50 with its classifier), "
+                       "a distil_temperature above 0 and a distil_every of 1 or more")
     if not 0 <= c.image_stages <= 5:
         raise VfrError(f"image_stages {c.image_stages} must be 0 to 5: a ResNet has five")
 

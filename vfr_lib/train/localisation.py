@@ -8,7 +8,6 @@ __all__ = ['photo_clip', 'seconds_off', 'localisation_scores', 'overlap', 'span_
 
 # %% ../../nbs/train/79_localisation.ipynb #50e9f662
 import json, tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -83,18 +82,19 @@ def presence_scores(p: np.ndarray, # float (n,), p-value of each query's best mo
                     seed: int = 0) -> list[dict]:
     """For each level: percent of `absent` queries that were accepted, with a 95 % `interval` (bootstrap over clips).
 
-    Beside it the same with the unsure ones, the percent of `present` ones, and of those accepted by a flat cutoff on
-    the cosine that accepts as many absent ones (`present_flat`)."""
+    Beside it the same with the unsure ones, the percent of `present` ones (`present_interval`), and of those accepted
+    by a flat cutoff on the cosine that accepts as many absent ones (`present_flat`)."""
     p, score, kind, clip = map(np.asarray, (p, score, kind, clip))
     rng, rows, absent, present = np.random.default_rng(seed), [], kind == "absent", kind == "present"
     percent = lambda which: round(100 * float(np.mean(which)), 2) if len(which) else None
     counts = lambda which: np.bincount(clip[which], minlength=clip.max() + 1)
     drawn = rng.integers(0, clip.max() + 1, (1000, clip.max() + 1))
     for level in levels:
-        rates = counts(absent & (p <= level))[drawn].sum(1) / np.maximum(1, counts(absent)[drawn].sum(1))
+        rates = lambda which: (counts(which & (p <= level))[drawn].sum(1) / np.maximum(1, counts(which)[drawn].sum(1)))
+        middle = lambda which: [round(100 * float(v), 2) for v in np.quantile(rates(which), (0.025, 0.975))]
         cutoff = np.quantile(score[absent], 1 - (p[absent] <= level).mean()) if absent.any() else np.inf
         rows.append(dict(level=level, absent=percent(p[absent] <= level),
-                         interval=[round(100 * float(v), 2) for v in np.quantile(rates, (0.025, 0.975))],
+                         interval=middle(absent), present_interval=middle(present),
                          absent_or_unsure=percent(p[~present] <= level),
                          present=percent(p[present] <= level), present_flat=percent(score[present] > cutoff)))
     return rows
@@ -272,55 +272,114 @@ def _all_taught(asked: list[_Asked]) -> dict:
 __getattr__ = renamed(dict(locate="evaluate_localisation"), globals())   # what it was called before
 
 # %% ../../nbs/train/79_localisation.ipynb #894f7d64
-def footage_labels(folder: str | Path # videos, and labels.json: a list of {video, query, spans, maybe_also}
+def footage_labels(labels: str | Path # a JSON file beside the videos, or the folder that holds it as labels.json
                   ) -> list[dict]:
-    "The labels of a folder of real videos, the last two may be missing; VfrError where they cannot be read."
+    "Labels of real videos: video (path), query, spans, clip, maybe_also, absent; VfrError where they cannot be read."
+    place = Path(labels).expanduser()
+    if place.is_dir(): place = place / "labels.json"
     try:
-        labels = json.loads((Path(folder) / "labels.json").read_text("utf-8"))
-        return [dict(spans=[], maybe_also=[]) | dict(l, video=str(l["video"]), query=str(l["query"])) for l in labels]
-    except (OSError, ValueError, TypeError, KeyError) as e:
-        raise VfrError(f"{folder} holds no labels.json that can be read ({type(e).__name__}: {e}): "
-                       "a list of objects with video, query, spans (seconds) and maybe_also") from None
+        rows = json.loads(place.read_text("utf-8"))
+        if not (isinstance(rows, list) and rows): raise ValueError("no list of labels")
+        return [_label(row, place.parent) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
+        raise VfrError(f"{place} holds no labels that can be read ({type(e).__name__}: {e}): a list of objects with "
+                       "video, query, spans (pairs of seconds) and perhaps maybe_also, absent and clip") from None
 
-def _asked_of_all(folder: str | Path, labels: list[dict], encoder: "Encoder", every: float) -> Iterator[tuple]:
-    """Every sentence in every video: (p-value, cosine, kind, number of the label, whether the best time is in one of
-    its spans)."""
-    reference_set, wanted = reference_set_of(encoder), encoder.encode_texts([l["query"] for l in labels])
+def _label(given: dict, folder: Path) -> dict:
+    spans = [[float(start), float(end)] for start, end in given.get("spans", [])]
+    if not all(0 <= start < end for start, end in spans): raise ValueError(f"spans {spans} of {given['query']!r}")
+    if given.get("absent") and spans: raise ValueError(f"{given['query']!r} is absent, and has spans")
+    return dict(video=str(given["video"]), path=folder / str(given["video"]), query=str(given["query"]), spans=spans,
+                clip=given.get("clip"), maybe_also=given.get("maybe_also", []), absent=bool(given.get("absent")))
+
+# %% ../../nbs/train/79_localisation.ipynb #92a90990
+@dataclass
+class _Answer:
+    "What one video said to one sentence."
+    p: float        # of the best moment
+    score: float    # the best cosine
+    kind: str       # `present`, `absent` or `unsure`
+    label: int      # which sentence
+    times: list     # of the five best answers in seconds, the best first
+
+def _asked_of_all(labels: list[dict], encoder: "Encoder", every: float) -> list[_Answer]:
+    "Every sentence put to every video."
+    reference_set, wanted, out = reference_set_of(encoder), encoder.encode_texts([l["query"] for l in labels]), []
     if reference_set is None: raise VfrError(f"{encoder.name} has no reference set, so nothing says what is absent")
-    for video in sorted({l["video"] for l in labels}):
-        frames = embed_frames(Path(folder) / video, encoder, every)
+    for video, path in sorted({(l["video"], l["path"]) for l in labels}):
+        frames = embed_frames(path, encoder, every)
+        cuts = shot_cuts(frames.vectors)
         for i, (label, curve) in enumerate(zip(labels, curves_of(frames, wanted, reference_set))):
             best = int(np.argmax(curve.calibrated_scores))
-            kind = "present" if label["video"] == video else "unsure" if video in label["maybe_also"] else "absent"
-            hit = any(start <= frames.times[best] < end for start, end in label["spans"])
-            yield curve.p[best], curve.scores.max(), kind, i, hit
+            times = [frames.times[best]] + [frames.times[b] for *_, b in find_moments(curve.calibrated_scores, 5, cuts)
+                                            if b != best]
+            out.append(_Answer(curve.p[best], curve.scores.max(), _kind(label, video), i, times[:5]))
+    return out
 
-def footage_presence(folder: str | Path, # see `footage_labels`
+def _kind(label: dict, video: str) -> str:
+    if label["video"] == video: return "absent" if label["absent"] else "present"
+    return "unsure" if video in label["maybe_also"] else "absent"
+
+# %% ../../nbs/train/79_localisation.ipynb #cc74955b
+def _presence(asked: list[_Answer]) -> list[dict]:
+    return presence_scores(*(np.array([getattr(a, f) for a in asked]) for f in ("p", "score", "kind", "label")))
+
+def footage_presence(labels: str | Path, # see `footage_labels`
                      encoder: "str | Encoder" = "embedded",
-                     every: float = 1.0) -> list[dict]: # seconds between the frames that are looked at
-    "`presence_scores` on real videos, every sentence asked of every one; the interval is a bootstrap over sentences."
-    asked = _asked_of_all(folder, footage_labels(folder), load_for_inference(encoder), every)
-    return presence_scores(*map(np.array, list(zip(*asked))[:4]))
+                     every: float = 1.0, # seconds between the frames that are looked at
+                    ) -> list[dict]:
+    "`presence_scores` on real videos: every sentence is asked of every video; intervals are bootstraps over sentences."
+    return _presence(_asked_of_all(footage_labels(labels), load_for_inference(encoder), every))
 
 # %% ../../nbs/train/79_localisation.ipynb #footrep0
-def evaluate_footage(folder: str | Path, # see `footage_labels`
+def _off(times: list, spans: list) -> np.ndarray:
+    "Seconds from each of five answers to the nearest of the true spans, float (5,); NaN where there are fewer answers."
+    off = np.full(5, np.nan)
+    off[:len(times)] = np.min([seconds_off(times, [span] * len(times)) for span in spans], axis=0)
+    return off
+
+def _located(off: np.ndarray) -> dict: # (n, 5)
+    "`localisation_scores` with a 95 % interval of each hit rate (bootstrap over sentences)."
+    draws = np.random.default_rng(0).integers(0, len(off), (1000, len(off)))
+    scores = localisation_scores(off)
+    near = np.where(np.isnan(off), np.inf, off)
+    for k in (1, 5):
+        rates = {t: (near[:, :k].min(1) <= float(t[:-2]))[draws].mean(1) for t in scores[f"Hit@{k}"]}
+        scores[f"Hit@{k}_interval"] = {t: _middle(r) for t, r in rates.items()}
+    return scores
+
+def _middle(rates: np.ndarray) -> list[float]:
+    return [round(100 * float(v), 2) for v in np.quantile(rates, (0.025, 0.975))]
+
+# %% ../../nbs/train/79_localisation.ipynb #37753f06
+def evaluate_footage(labels: str | Path, # see `footage_labels`
                      encoder: "str | Encoder" = "embedded",
-                     every: float = 1.0) -> dict: # seconds between the frames that are looked at
+                     every: float = 1.0, # seconds between the frames that are looked at
+                    ) -> dict:
     """How real footage is answered, with the protocol: a dict for JSON.
 
-    `Hit@1`: percent of sentences whose best time lies in a labelled span of their own video, with a 95 % interval
-    (bootstrap over sentences); `presence`: see `presence_scores`."""
-    labels, encoder = footage_labels(folder), load_for_inference(encoder)
-    p, score, kind, label, hit = map(np.array, zip(*_asked_of_all(folder, labels, encoder, every)))
-    located = hit[(kind == "present") & np.array([bool(labels[i]["spans"]) for i in label])]
-    drawn = np.random.default_rng(0).choice(located, (1000, len(located))).mean(1) if len(located) else np.zeros(0)
-    percent = lambda x: round(100 * float(x), 2)
-    videos = len({l["video"] for l in labels})
-    protocol = (f"{len(labels)} sentences, each asked of all {videos} videos, one frame per {every:g} s looked at; "
-                "absent: of another video and not marked as perhaps there; "
-                f"encoder as `find` serves it: {getattr(encoder, 'engine', encoder.name)}")
-    return dict(dataset="footage", videos=videos, queries=len(labels),
-                absent_pairs=int((kind == "absent").sum()), encoder=encoder.name, protocol=protocol,
-                hit=percent(located.mean()) if len(located) else None,
-                hit_interval=[percent(v) for v in np.quantile(drawn, (0.025, 0.975))] if len(located) else None,
-                presence=presence_scores(p, score, kind, label), weights=weights_digest(encoder), measured=measured())
+    `hit`: percent of sentences whose best time lies in a labelled span of their own video, with a 95 % interval;
+    `located`: Hit@1 and Hit@5 by seconds off, with the spans and with the whole clip as truth, where they are labelled;
+    `presence`: see `presence_scores`. All intervals are bootstraps over sentences."""
+    labels, encoder = footage_labels(labels), load_for_inference(encoder)
+    asked = _asked_of_all(labels, encoder, every)
+    own = [a for a in asked if a.kind == "present"]
+    located = {gold: np.array([_off(a.times, truth) for a in own if (truth := _truth(labels[a.label], gold))])
+               for gold in ("spans", "clip")}
+    located = {gold: dict(sentences=len(off), **_located(off)) for gold, off in located.items() if len(off)}
+    inside = [any(start <= a.times[0] < end for start, end in s) for a in own if (s := labels[a.label]["spans"])]
+    drawn = np.random.default_rng(0).choice(inside, (1000, len(inside))).mean(1) if inside else None
+    return dict(dataset="footage", videos=len({l["video"] for l in labels}), queries=len(labels),
+                absent_pairs=sum(a.kind == "absent" for a in asked), encoder=encoder.name,
+                protocol=_footage_protocol(labels, encoder, every),
+                hit=round(100 * float(np.mean(inside)), 2) if inside else None,
+                hit_interval=_middle(drawn) if inside else None, located=located,
+                presence=_presence(asked), weights=weights_digest(encoder), measured=measured())
+
+def _truth(label: dict, gold: str) -> list:
+    return label["spans"] if gold == "spans" else [label["clip"]] if label["clip"] else []
+
+def _footage_protocol(labels: list[dict], encoder: "Encoder", every: float) -> str:
+    return (f"{len(labels)} sentences, each asked of all {len({l['video'] for l in labels})} videos, one frame per "
+            f"{every:g} s looked at; absent: of another video and not marked as perhaps there, or marked as absent; "
+            f"encoder as `find` serves it: {getattr(encoder, 'engine', encoder.name)}")

@@ -34,6 +34,7 @@ from .datasets import CaptionedImages
 from .distributed import ProcessGroup, launched_group
 from .metrics import ranks, summary
 from .optim import LRSchedule, batch_loss, cosine, head_groups, parameter_groups, temperature_of
+from .teacher import Teacher, teacher_logits
 
 # %% ../../nbs/train/77_loop.ipynb #40f7a272
 def frozen_features(model: DualEncoder,
@@ -190,7 +191,8 @@ def _head_score(model: DualEncoder, features: tuple, config: TrainConfig) -> dic
 def augmentation(config: TrainConfig) -> v2.Compose:
     "Random crop, mirror and colour shift of a uint8 tensor (3, s, s) -> (3, crop, crop)."
     return v2.Compose([
-        v2.RandomResizedCrop(config.crop, scale=tuple(config.crop_scale), ratio=(0.8, 1.25), antialias=True),
+        v2.RandomResizedCrop(config.crop, scale=tuple(config.crop_scale), ratio=tuple(config.crop_ratio),
+                             antialias=True),
         v2.RandomHorizontalFlip(), v2.ColorJitter(0.3, 0.3, 0.3, 0.05)])
 
 def seed_from(*numbers: object): # and words
@@ -230,6 +232,7 @@ class BothHalves(nn.Module):
     def __init__(self, model: DualEncoder, config: TrainConfig):
         super().__init__()
         self.model, self.config = model, config
+        self.more = None   # picture vectors (n, d) of a whole batch -> a loss to add to that of the captions
         self.image_encoder = torch.compile(model.image) if config.compile else model.image
 
     def forward(self,
@@ -271,6 +274,7 @@ def batch_gradients(both: nn.Module, # a `BothHalves`, wrapped where several pro
     if learned: temperature = temperature.detach().requires_grad_()
     every = group.gather(rows, counts)
     loss = batch_loss(every[:, 0], every[:, 1:].unbind(1), temperature, config)
+    if more := getattr(both, "module", both).more: loss = loss + more(every[:, 0])
     loss.backward()
     if not once: seed_from(*seed)   # the second pass draws what the first one drew
     for chunk, grad in zip(chunks, (rows.grad * group.count).split(size)):
@@ -306,39 +310,61 @@ def fit_all(run: TrainState, # its model is trained in place
 def _epochs(run: TrainState, train: CaptionedImages, dev: CaptionedImages, out: Path | None, log: Callable | None,
             progress: bool, group: ProcessGroup):
     model, config = run.model, run.config
-    both = BothHalves(model, config)
+    both = halves = BothHalves(model, config)
     if group.count > 1: both = group.accelerator.prepare_model(both)
     per_epoch, saved = len(train) // config.batch_size, time.time()
+    began = saved - run.rates.seconds
     for epoch in range(run.step // per_epoch, config.epochs):
         order = batches(len(train), config, epoch)[run.step % per_epoch:]
         counts = [len(shard) for shard in group.shards(range(config.batch_size))]
         bar = tqdm(_loader(run, train, epoch, order, group), desc=f"epoch {epoch + 1}/{config.epochs}",
                    disable=hide_bar(progress), mininterval=5)
-        model.train(); started = time.time()
-        for batch in bar:
+        model.train(); started, first = time.time(), run.step
+        for pictures, batch in zip(order, bar):
             with group.together():
                 if isinstance(batch, VfrError): raise batch
             run.opt.zero_grad()
+            halves.more = _taught(run, pictures, group)
             loss = batch_gradients(both, *batch, config, run.step, group, counts)
             norm = nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
             if not torch.isfinite(loss + norm): raise _diverged(loss, norm, run, epoch, out)
             run.opt.step(); run.rates.step()
             if run.average: run.average.update_parameters(model)
             run.losses.append(loss.item()); run.step += 1
+            if config.minutes: run.rates.seconds = group.from_main(lambda: time.time() - began)
+            if run.rates.over: break
             bar.set_postfix(loss=f"{np.mean(run.losses[-50:]):.3f}")
             if out and run.step % per_epoch and time.time() - saved > 60 * config.save_minutes:
                 run.save(out / "state.pt"); saved = time.time()
-        speed = len(order) * config.batch_size * config.captions / (time.time() - started)
+        speed = (run.step - first) * config.batch_size * config.captions / (time.time() - started)
         kept = run.kept
         vectors = _dev_vectors(kept, dev, config, group)
         score = group.from_main(lambda: dev_score(*vectors, temperature_of(kept, config), config))
         run.history.append(dict(stage="all", epoch=epoch + 1, loss=float(np.mean(run.losses)), **score,
-                                pairs_per_second=round(speed, 1)))
+                                pairs_per_second=round(speed, 1), **_beside(run, group)))
         run.rates.epoch(score["dev_loss"])
         run.losses = []
         with group.together():
             if out: save_epoch(run, out); saved = time.time()
         if log: log(run.history[-1])
+        if run.rates.over: break
+
+# %% ../../nbs/train/77_loop.ipynb #c20a69a0
+def _taught(run: TrainState, pictures: list[int], group: ProcessGroup) -> Callable | None:
+    "The teacher's loss of a batch, as `BothHalves.more` has it."
+    if not run.teacher: return None
+    rows = [i for shard in group.shards(pictures) for i in shard]   # as their vectors are gathered
+    return lambda images: run.teacher.loss(run.model, rows, run.step, images, learn=group.count == 1)
+
+def _beside(run: TrainState, group: ProcessGroup) -> dict:
+    "{'beside': {set: recall}} of the other sets that are watched."
+    if not run.others: return {}
+    scores = {}
+    for data in run.others:
+        vectors = _dev_vectors(run.kept, data, run.config, group)
+        temperature = temperature_of(run.kept, run.config)
+        scores[data.name] = group.from_main(lambda: dev_score(*vectors, temperature, run.config)["dev"])
+    return dict(beside=scores)
 
 # %% ../../nbs/train/77_loop.ipynb #5d1f0a07
 def _loader(run: TrainState, train: CaptionedImages, epoch: int, order: list[list[int]],
@@ -375,7 +401,7 @@ def _diverged(loss: torch.Tensor, norm: torch.Tensor, run: TrainState, epoch: in
 # %% ../../nbs/train/77_loop.ipynb #a3f264c3
 def fit(model: DualEncoder, # from `build_encoder` or `read_encoder`, trained in place
         train: CaptionedImages,
-        dev: CaptionedImages,
+        dev: "CaptionedImages | list", # or several: the first decides which epoch is best, the others are watched
         config: TrainConfig | None = None, # None takes the defaults
         out: str | Path | None = None, # folder for the checkpoints and the history
         resume: bool = False, # go on with the run whose `state.pt` is in `out`
@@ -386,15 +412,18 @@ def fit(model: DualEncoder, # from `build_encoder` or `read_encoder`, trained in
     Returns the history, one dictionary per epoch; VfrError for what cannot work."""
     config, group = config or TrainConfig(), launched_group()
     progress = progress and group.is_main
-    out = group.from_main(lambda: check_fit(model, train, dev, config, out, resume, group))
+    out = group.from_main(lambda: check_fit(model, train, dev[0] if isinstance(dev, list) else dev, config, out,
+                                            resume, group))
     if not group.is_main: out = None   # one process writes
+    dev, *others = dev if isinstance(dev, list) else [dev]
     watch = TrainingLog(progress)
     group.align(model)
     _sign(model, config, train)
     history = [] if resume else _fit_heads_first(model, train, dev, config, out, watch, group)
     if not config.cached:
         run = TrainState(model, config, config.epochs * (len(train) // config.batch_size), train)
-        run.history = history
+        run.history, run.others = history, others
+        if config.distil: run.teacher = Teacher(group.from_main(lambda: teacher_logits(config.teacher, train)), config)
         if resume:
             run.load(out and out / "state.pt", group)
             for row in run.history: watch(row)
@@ -476,7 +505,8 @@ def _sign(model: DualEncoder, config: TrainConfig, train: CaptionedImages):
         earlier = {k: model.card[k] for k in ("training", "data") if k in model.card}
         model.card["before"] = [*model.card.get("before", []), earlier]
     for stale in ("metrics", "licence", "calibration"): model.card.pop(stale, None)   # they spoke of the weights before
-    model.card |= dict(training=asdict(config), data=f"{train!r}; {train.source}")
+    settings = asdict(config) | dict(teacher=config.teacher and Path(config.teacher).name)
+    model.card |= dict(training=settings, data=f"{train!r}; {train.source}")
 
 # %% ../../nbs/train/77_loop.ipynb #4d78415d
 _all_ = ["TrainConfig", "read_settings", "LRSchedule", "batch_loss", "cosine", "parameter_groups", "temperature_of",

@@ -49,14 +49,22 @@ class LRSchedule:
                  steps: int): # batches in the whole run
         plateau = config.schedule == "plateau"
         self.plateau = ReduceLROnPlateau(opt, factor=0.5, patience=config.patience) if plateau else None
-        fraction = (lambda s: cosine(s, steps, config.warmup)) if config.schedule == "cosine" else lambda s: 1.
+        self.seconds, self.limit = 0., round(60 * config.minutes)   # spent on the run, and what it may take
+        def fraction(s: int) -> float:
+            if config.schedule != "cosine": return 1.
+            at, of = (min(round(self.seconds), self.limit), self.limit) if self.limit else (s, steps)
+            return cosine(at, of, config.warmup)
         self.inner = self.plateau or LambdaLR(opt, fraction)
     def step(self):
         if not self.plateau: self.inner.step()
     def epoch(self, dev_loss: float):
         if self.plateau: self.inner.step(dev_loss)
-    def state_dict(self) -> dict: return self.inner.state_dict()
-    def load_state_dict(self, state: dict): self.inner.load_state_dict(state)
+    @property
+    def over(self) -> bool: return bool(self.limit) and self.seconds >= self.limit
+    def state_dict(self) -> dict: return self.inner.state_dict() | dict(seconds=self.seconds)
+    def load_state_dict(self, state: dict):
+        self.seconds = state.get("seconds", 0.)
+        self.inner.load_state_dict({k: v for k, v in state.items() if k != "seconds"})
 
 # %% ../../nbs/train/74_optim.ipynb #bb863c98
 def parameter_groups(model: "DualEncoder", config: TrainConfig) -> list[dict]:

@@ -68,13 +68,15 @@ def _form(panel: "Demo", video: str | Path, query: str, top: int, every: float, 
     panel.encoder = w.Combobox(value=encoder, options=["embedded", "openai/clip-vit-base-patch32"],
                                placeholder="embedded, a folder, or a hub id",
                                layout=w.Layout(flex="1 1 220px", width="auto"), **_label("Encoder"))
+    panel.read = w.Checkbox(False, description="Read the screen", indent=False, layout=w.Layout(width="auto"),
+                            tooltip="slides, titles and signs, too; takes its time once, and the extra ocr")
     panel.go = w.Button(description="Go", button_style="primary", tooltip="search (Enter)",
                         layout=w.Layout(width="96px"))
     panel.cancel = w.Button(description="Cancel", disabled=True, tooltip="stop at once",
                             layout=w.Layout(width="96px"))
     for name in ("progress", "status", "message", "heading", "below", "figures"): setattr(panel, name, w.HTML())
     panel.history, panel.screen = w.HBox(), w.VBox()
-    rows = [[panel.video, panel.sample], [panel.query, panel.go, panel.cancel], [panel.top, panel.every, panel.encoder]]
+    rows = [[panel.video, panel.sample], [panel.query, panel.go, panel.cancel], [panel.top, panel.every, panel.encoder, panel.read]]
     rows = [*map(w.HBox, rows), panel.history]
     for row in rows: row.add_class("vd-row")
     panel.history.add_class("vd-history")
@@ -232,7 +234,7 @@ def _search(panel: Demo, query: str | None = None, # None takes what stands in t
     if query is not None: panel.query.value = query
     place = _place(panel.video.value)
     asked = Search(panel._links.get(place, place), panel.query.value.strip(), panel.top.value, panel.every.value,
-                   panel.encoder.value.strip() or "embedded")
+                   panel.encoder.value.strip() or "embedded", panel.read.value)
     panel.say()
     if not asked.video:
         return panel.say("There is no video yet: paste a link or the path of a file, or use the sample.")

@@ -18,7 +18,7 @@ from ..encoders.inference import load_for_inference
 from ..media.download import is_link
 from ..media.source import open_video
 from ..search.embedding import embed_stages
-from ..search.find import SearchConfig, VideoCorpus, answer
+from ..search.find import SearchConfig, VideoCorpus, answer, narrowed
 from .jobs import Job
 from .monitor import Monitor
 
@@ -31,6 +31,7 @@ class Search:
     top: int = 5      # number of results, at most
     every: float = 1.0 # seconds between the frames that are looked at
     encoder: str = "embedded" # a name for `load_for_inference`
+    read: bool = False # what is written on the screen, too
 
     def source(self):
         "What must be the same for the vectors to be the same."
@@ -99,10 +100,12 @@ def run_search(search: Search, # what the user asked for
                known: LRUCache, # vectors and encoders of earlier searches; new ones are put there
                job: Job): # looked at for `stop`, told of the `progress`
     "Do it; what is learnt on the way goes to `job.progress`. Returns the `Moments`."
-    state, source, notes, config = job.progress, search.source(), [], SearchConfig(search.top, search.every)
+    state, source, notes = job.progress, search.source(), []
+    query, config = narrowed(search.query, SearchConfig(search.top, search.every, read=search.read or None))
+    def reading(stage: str, done: float, end: float): state[stage] = done, end
     with Monitor() as monitor, _hearing(state, notes):
         state["report"] = monitor.report
-        config.check(search.query)
+        config.check(query)
         held = known.get(source)
         if held and not os.path.exists(held[0]["path"]): held = None   # the cache was cleared
         opened, frames, about = held or (_opened(search, state, job.stop, monitor.count), None, None)
@@ -110,13 +113,13 @@ def run_search(search: Search, # what the user asked for
                      stage="encoder")
         model = search.encoder, _stamp(search.encoder)
         encoder = known.get(model) or known.put(model, load_for_inference(search.encoder))
-        corpus = VideoCorpus(opened["video"], encoder, config, job.stop)
+        corpus = VideoCorpus(opened["video"], encoder, config, job.stop, reading)
         if not held:
-            frames, about = _embedded(search.query, corpus, state, monitor), list(notes)
+            frames, about = _embedded(query, corpus, state, monitor), list(notes)
             known.put(source, (opened, frames, about))
-        corpus.look(frames).view(search.query)   # a query that is too long is said now
+        corpus.look(frames).view(query)   # a query that is too long is said now
         state["stage"], state["notes"] = "search", [*notes, *(n for n in about if n not in notes)]
-        state["moments"] = answer(search.query, corpus, config)
+        state["moments"] = answer(query, corpus, config)
         state["cached"] = not monitor.report.processed
     state["stage"] = "done"
     return state["moments"]
@@ -136,7 +139,13 @@ def stages(state: dict, # of a job of `run_search`
     past = [*("download", "encoder", "frames", "search", "done")].index(stage) if stage else -1
     frames, embedding = _reading(state, past)
     return [("Download", *_fetching(state, past, link)), ("Frames", *frames), ("Embedding", *embedding),
-            ("Search", int(past == 4), "")]
+            ("Search", *_searching(state, past))]
+
+def _searching(state: dict, past: int):
+    "How far the search is: a moment, unless the screen is read first."
+    done, end = state.get("text") or (0, 0)
+    if past == 3 and end: return done / end, f"reading the screen, {hms(done)} of {hms(end)}"
+    return int(past == 4), ""
 
 def _fetching(state: dict, past: int, link: bool):
     "(fraction, remark) of the download."
