@@ -9,6 +9,7 @@ KNOWN = {
     "cache": {"unfinished": "its own new file", "sweep": "NAME-xxxxxxxx.part in a folder of the cache, whose maker has ended",
               "turn_of": "its own lock", "remove_inside": "what lies in the folder that it is given, links as themselves"},
     "cluster": {"_folder": "the temporary folder that it has made", "_remove_left": "such a folder of a killed process, by the mark in it", "check_machines": "its own mark"},
+    "converted": {"convert": "its own new folder"}, "notes": {"to_notes": "pictures that it has made, and the folder for them"},
     "core": {"write_whole": "its own new file"},
     "download": {"anew": "parts of a download, by its downloader's own names", "whole": "a part of another size than the server says", "_tidy": "the empty folder of a download"},
     "load": {"_swap": "the encoder that was just replaced", "save_encoder": "its own new folder"},
@@ -72,7 +73,7 @@ def test_a_planted_download_leads_nowhere(victim, path):
     assert (victim / "thesis.txt").is_file() and (victim / "film.mp4").is_file()
 
 
-@pytest.mark.parametrize("kind", ["vectors", "videos", "digests", "copies"])
+@pytest.mark.parametrize("kind", ["vectors", "videos", "digests", "copies", "text", "converted"])
 def test_a_cache_that_leads_elsewhere_is_not_followed(victim, kind):
     from vfr_lib.cache import clear_cache, delete, put, sweep
     import numpy as np

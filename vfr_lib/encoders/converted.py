@@ -404,7 +404,7 @@ def convert(original: "HubEncoder", # from `load_encoder`
                 for p in part.iterdir(): p.unlink()
             about |= dict(files={p.name: file_digest(p) for p in part.iterdir()}, home=_home(folder))
             (part / "about.json").write_text(json.dumps(about, indent=1))
-            shutil.rmtree(place, ignore_errors=True)
+            remove_inside(cache_folder(), place)
             os.replace(part, place)
             _forget_older(place, about["home"])
         finally: shutil.rmtree(part, ignore_errors=True)

@@ -47,8 +47,8 @@ def to_notes(moments: list[Moment], # best first; those with pictures are shown
             if m.image is not None:
                 picture = folder / f"{rank:02d}.jpg"
                 folder.mkdir(exist_ok=True)
+                if not picture.exists(): written.append(picture)
                 with write_whole(picture) as tmp: tmp.write_bytes(to_jpeg(m.image, 640))
-                written.append(picture)
             place = picture and quote(f"{folder.name}/{picture.name}")
             films.setdefault(str(m.video), [f"## {_as_text(moment_name(m))}\n"]).append(_note(m, place, level))
         notes = "\n".join(sum(films.values(), [])) or "Nothing was found.\n"
