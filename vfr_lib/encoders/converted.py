@@ -7,7 +7,7 @@ __all__ = ['FORMAT', 'LEAST', 'PROBES', 'PictureRule', 'PatchRule', 'Unlike', 'p
            'ConvertedEncoder', 'photographs', 'in_bytes', 'convert', 'load_converted']
 
 # %% ../../nbs/encoders/26_converted.ipynb #835e1ef5
-import contextlib, functools, hashlib, json, logging, math, os, re, secrets, shutil, time, warnings
+import contextlib, functools, hashlib, json, logging, math, os, secrets, shutil, time, warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
