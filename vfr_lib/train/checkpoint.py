@@ -32,7 +32,8 @@ class TrainState:
         self.opt = torch.optim.AdamW(parameter_groups(model, config))
         self.rates, self.average = LRSchedule(self.opt, config, steps), averaged(model, config)
         self.step, self.losses, self.history, self.best = 0, [], [], -1.
-        self.teacher, self.others = None, []   # a `Teacher`, and sets of pictures that are watched beside dev
+        self.teacher, self.ensemble, self.resident = None, None, None   # a `Teacher`, an `Ensemble`, `ResidentPictures`
+        self.others = []   # sets of pictures that are watched beside dev
 
     @property
     def kept(self) -> "DualEncoder":

@@ -37,15 +37,19 @@ class TrainConfig:
     crop: int = 176                # side of the training crops in pixels
     crop_scale: tuple = (0.4, 1.0) # fraction of a picture's area that a crop covers
     crop_ratio: tuple = (0.8, 1.25) # width to height of what a crop covers; all become squares
+    resident: bool = False         # pictures stay decoded on the device and are cropped there, see `ResidentPictures`
     distil: float = 0.             # weight of the loss against a classifier's opinion, see `Teacher`; 0 has no teacher
     teacher: str = None            # file of the classifier, a ResNet-50 in torchvision's layout
     distil_temperature: float = 0.05 # of the softmax over the cosines with the classes' names
     distil_names: int = 128        # names that learn in a step; 0: only pictures learn from the teacher
     distil_every: int = 16         # steps after which all names are read anew
+    ensemble: tuple = ()           # folders of encoders whose joint opinion is followed, see `Ensemble`
+    ensemble_weight: float = 1.    # of the loss against it
     head_epochs: int = 8           # passes over cached features before the backbones join
     head_batch: int = 1024         # pictures in a batch of cached features, at most all of them
     head_lr: float = 1.5e-3        # highest rate of the heads on cached features
     feature_dropout: float = 0.2   # of the cached picture features
+    dev_every: int = 1             # epochs between two looks at dev; the last one is always looked at
     ema: float = 0.                # decay per step of the averaged weights, which are kept; 0 keeps the last ones
     bf16: bool = None              # forward passes in bfloat16; None where the processor gains by it
     compile: bool = False          # torch.compile for the image backbone: faster steps, minutes to start
@@ -65,7 +69,8 @@ def _check_ranges(c: TrainConfig):
         if value < 2: raise VfrError(f"{name} {value} leaves no negatives to learn from: use 2 or more")
     if c.temperature is not None and not c.temperature > 0:
         raise VfrError(f"temperature {c.temperature} must be above 0, or None to learn it")
-    if c.captions < 1: raise VfrError(f"captions {c.captions} must be 1 or more")
+    for name in ("captions", "dev_every"):
+        if getattr(c, name) < 1: raise VfrError(f"{name} {getattr(c, name)} must be 1 or more")
     for f in fields(c):
         value = getattr(c, f.name)
         if f.type not in (int, float) or value is None or f.name == "temperature": continue

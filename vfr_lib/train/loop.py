@@ -32,8 +32,10 @@ from .checkpoint import save_epoch, write_history
 from .config import TrainConfig, read_settings
 from .datasets import CaptionedImages
 from .distributed import ProcessGroup, launched_group
+from .ensemble import Ensemble
 from .metrics import ranks, summary
 from .optim import LRSchedule, batch_loss, cosine, head_groups, parameter_groups, temperature_of
+from .resident import ResidentPictures
 from .teacher import Teacher, teacher_logits
 
 # %% ../../nbs/train/77_loop.ipynb #40f7a272
@@ -232,7 +234,7 @@ class BothHalves(nn.Module):
     def __init__(self, model: DualEncoder, config: TrainConfig):
         super().__init__()
         self.model, self.config = model, config
-        self.more = None   # picture vectors (n, d) of a whole batch -> a loss to add to that of the captions
+        self.more = None   # what `forward` gives for a whole batch -> a loss to add to that of the captions
         self.image_encoder = torch.compile(model.image) if config.compile else model.image
 
     def forward(self,
@@ -274,7 +276,7 @@ def batch_gradients(both: nn.Module, # a `BothHalves`, wrapped where several pro
     if learned: temperature = temperature.detach().requires_grad_()
     every = group.gather(rows, counts)
     loss = batch_loss(every[:, 0], every[:, 1:].unbind(1), temperature, config)
-    if more := getattr(both, "module", both).more: loss = loss + more(every[:, 0])
+    if more := getattr(both, "module", both).more: loss = loss + more(every, temperature)
     loss.backward()
     if not once: seed_from(*seed)   # the second pass draws what the first one drew
     for chunk, grad in zip(chunks, (rows.grad * group.count).split(size)):
@@ -324,7 +326,7 @@ def _epochs(run: TrainState, train: CaptionedImages, dev: CaptionedImages, out: 
             with group.together():
                 if isinstance(batch, VfrError): raise batch
             run.opt.zero_grad()
-            halves.more = _taught(run, pictures, group)
+            halves.more = _taught(run, pictures, batch, group)
             loss = batch_gradients(both, *batch, config, run.step, group, counts)
             norm = nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
             if not torch.isfinite(loss + norm): raise _diverged(loss, norm, run, epoch, out)
@@ -336,6 +338,7 @@ def _epochs(run: TrainState, train: CaptionedImages, dev: CaptionedImages, out: 
             bar.set_postfix(loss=f"{np.mean(run.losses[-50:]):.3f}")
             if out and run.step % per_epoch and time.time() - saved > 60 * config.save_minutes:
                 run.save(out / "state.pt"); saved = time.time()
+        if (epoch + 1) % config.dev_every and epoch + 1 < config.epochs and not run.rates.over: continue
         speed = (run.step - first) * config.batch_size * config.captions / (time.time() - started)
         kept = run.kept
         vectors = _dev_vectors(kept, dev, config, group)
@@ -350,11 +353,16 @@ def _epochs(run: TrainState, train: CaptionedImages, dev: CaptionedImages, out: 
         if run.rates.over: break
 
 # %% ../../nbs/train/77_loop.ipynb #c20a69a0
-def _taught(run: TrainState, pictures: list[int], group: ProcessGroup) -> Callable | None:
-    "The teacher's loss of a batch, as `BothHalves.more` has it."
-    if not run.teacher: return None
+def _taught(run: TrainState, pictures: list[int], batch: tuple, group: ProcessGroup) -> Callable | None:
+    "The loss of a batch against a teacher and an ensemble, as `BothHalves.more` has it."
+    if not (run.teacher or run.ensemble): return None
     rows = [i for shard in group.shards(pictures) for i in shard]   # as their vectors are gathered
-    return lambda images: run.teacher.loss(run.model, rows, run.step, images, learn=group.count == 1)
+    said = run.ensemble.opinion(*batch) if run.ensemble else None
+    def more(every: torch.Tensor, temperature: "float | torch.Tensor") -> torch.Tensor:
+        loss = every.new_zeros(())
+        if run.teacher: loss = loss + run.teacher.loss(run.model, rows, run.step, every[:, 0], learn=group.count == 1)
+        return loss + run.ensemble.loss(every, said, temperature) if said else loss
+    return more
 
 def _beside(run: TrainState, group: ProcessGroup) -> dict:
     "{'beside': {set: recall}} of the other sets that are watched."
@@ -368,8 +376,11 @@ def _beside(run: TrainState, group: ProcessGroup) -> dict:
 
 # %% ../../nbs/train/77_loop.ipynb #5d1f0a07
 def _loader(run: TrainState, train: CaptionedImages, epoch: int, order: list[list[int]],
-            group: ProcessGroup) -> torch.utils.data.DataLoader:
+            group: ProcessGroup) -> "Iterable":
     "Batches of (pixels, texts) of this process's shards."
+    if run.resident:
+        run.resident.epoch(epoch)
+        return map(run.resident.batch, [group.shards(b)[group.rank] for b in order])
     pictures = TrainingPictures(train, run.model.config, run.config, epoch)
     return torch.utils.data.DataLoader(pictures, batch_sampler=[group.shards(b)[group.rank] for b in order],
                                        collate_fn=_collate, num_workers=run.config.workers)
@@ -423,6 +434,9 @@ def fit(model: DualEncoder, # from `build_encoder` or `read_encoder`, trained in
     if not config.cached:
         run = TrainState(model, config, config.epochs * (len(train) // config.batch_size), train)
         run.history, run.others = history, others
+        if config.ensemble: run.ensemble = Ensemble(config.ensemble, model.device, config)
+        if config.resident:
+            with group.together(): run.resident = ResidentPictures(train, model.config, config, model.device)
         if config.distil: run.teacher = Teacher(group.from_main(lambda: teacher_logits(config.teacher, train)), config)
         if resume:
             run.load(out and out / "state.pt", group)
@@ -490,6 +504,8 @@ def _check_data(train: CaptionedImages, dev: CaptionedImages, config: TrainConfi
     for data in (train, dev):
         if len(data) < 2 or data.kind != "pictures":
             raise VfrError(f"{data!r}: training takes pictures, two at least, for training and for dev")
+    if config.ensemble and group.count > 1:
+        raise VfrError("an ensemble looks at whole batches: launch one process, or leave the ensemble out")
     small = min([len(train), len(dev)] + [config.batch_size] * (not config.cached))
     if group.count > small:
         raise VfrError(f"{group.count} processes cannot share {small} pictures (batch_size {config.batch_size}; "
@@ -505,7 +521,8 @@ def _sign(model: DualEncoder, config: TrainConfig, train: CaptionedImages):
         earlier = {k: model.card[k] for k in ("training", "data") if k in model.card}
         model.card["before"] = [*model.card.get("before", []), earlier]
     for stale in ("metrics", "licence", "calibration"): model.card.pop(stale, None)   # they spoke of the weights before
-    settings = asdict(config) | dict(teacher=config.teacher and Path(config.teacher).name)
+    settings = asdict(config) | dict(teacher=config.teacher and Path(config.teacher).name,
+                                     ensemble=[Path(p).name for p in config.ensemble])
     model.card |= dict(training=settings, data=f"{train!r}; {train.source}")
 
 # %% ../../nbs/train/77_loop.ipynb #4d78415d

@@ -13,7 +13,7 @@ import torch
 from tqdm.auto import tqdm
 
 from ..cache import cache_folder, file_digest, remove_inside
-from ..core import VfrError, warn, write_whole
+from ..core import VfrError, pick_device, warn, write_whole
 from ..encoders.base import open_image
 from ..encoders.checks import EncoderConfig
 from ..encoders.dual import DualEncoder, as_input, gains_by_bf16, to_pixels
@@ -58,10 +58,12 @@ def _kept(place: Path) -> torch.Tensor | None:
 def _asked(net: torch.nn.Module, data: CaptionedImages, progress: bool, batch_size: int = 64) -> torch.Tensor:
     "Logits of each picture, float16 (n, classes)."
     config, rows = EncoderConfig(image_size=160), []
-    bf16 = gains_by_bf16(next(net.parameters()).device)
+    device = pick_device()
+    net, bf16 = net.to(device), gains_by_bf16(device)
     for i in tqdm(range(0, len(data), batch_size), disable=hide_bar(progress), desc="teacher"):
         pixels = to_pixels([open_image(it.path) for it in data.items[i:i + batch_size]], config)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16): rows.append(net(as_input(pixels, config)).half())
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            rows.append(net(as_input(pixels.to(device), config)).half().cpu())
     return torch.cat(rows).clone()
 
 # %% ../../nbs/train/72_teacher.ipynb #72teach0
