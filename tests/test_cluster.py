@@ -247,6 +247,13 @@ def test_addresses_that_lead_nowhere(shelf, tmp_path, address, said):
     assert not (tmp_path / "lib").exists()
 
 
+def test_what_is_not_there_is_told_before_ray_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("vfr_lib.library.cluster.joined", lambda cluster: pytest.fail("Ray was started"))
+    library, gone = Library(tmp_path / "lib"), [tmp_path / "gone.mp4", tmp_path / "too.mp4"]
+    with pytest.raises(VfrError, match="gone.mp4 does not exist"): library.add(gone[0], cluster=Cluster())
+    assert [(g, w) for g, w in library.add(*gone, cluster=Cluster()).skipped] == [(str(g), f"{g} does not exist: check the path") for g in gone]
+
+
 def test_on_this_machine(shelf, one, tmp_path):
     "Ray is started and ended by the command, and nothing of it is left."
     with tempfile.TemporaryDirectory(prefix="ray-") as place:   # a short name, for sockets
