@@ -6,4 +6,4 @@ from vfr_lib.library.library import Library
 
 if __name__ == "__main__":
     lib, shelf, address = sys.argv[1:]
-    print(Library(lib, every=0.5).add(shelf, cluster=Cluster(address, task_frames=20, commit_seconds=0), progress=lambda *a: print(a, flush=True)))
+    print(Library(lib, every=1).add(shelf, cluster=Cluster(address, task_frames=10, commit_seconds=0), progress=lambda *a: print(a, flush=True)))

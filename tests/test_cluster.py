@@ -9,8 +9,10 @@ from forks import forked, popen
 from helpers import bin, command, four_films, fresh_cache, root
 from ray_nodes import QUICK, Nodes, _kill, can_hide
 
+from vfr_lib.core import VfrError
 from vfr_lib.encoders.dual import toy_encoder
 from vfr_lib.encoders.load import save_encoder
+from vfr_lib.library.cluster import Cluster, joined
 from vfr_lib.library.library import Library
 from vfr_lib.media.download import PracticeServer
 from vfr_lib.media.synthetic import make_clip
@@ -52,7 +54,7 @@ def shelf(tmp_path_factory):
 @pytest.fixture(scope="module")
 def one(shelf, tmp_path_factory):
     "The library that one machine makes of the shelf."
-    library = Library(tmp_path_factory.mktemp("one") / "library", every=0.5)
+    library = Library(tmp_path_factory.mktemp("one") / "library", every=1)
     library.add(shelf)
     return library
 
@@ -69,6 +71,20 @@ def cluster(tmp_path_factory, private):
     with Nodes(env={"PYTHONPATH": str(site), "VFR_CACHE": str(fresh_cache(tmp_path_factory.mktemp("cache") / "cache"))}) as nodes:
         nodes.add(hidden=private if can_hide() else None)
         yield nodes
+
+
+@pytest.fixture(scope="module")
+def add(cluster):
+    "Adds videos to a library from this process, which has joined the cluster once, so that its workers are kept; returns the report as text."
+    with pytest.MonkeyPatch.context() as m:
+        for name, value in QUICK.items(): m.setenv(name, value)
+        with joined(Cluster(cluster.address)): yield lambda lib, *videos, wait=True, **kw: str(Library(lib, **kw).add(*videos, cluster=cluster.address, wait=wait))
+
+
+def refusal(add, *args, **kw):
+    with pytest.raises(VfrError) as e: add(*args, **kw)
+    assert "\n" not in str(e.value), e.value
+    return str(e.value)
 
 
 environment = {**os.environ, **QUICK}
@@ -131,14 +147,14 @@ def test_the_rows_are_those_of_one_machine(cluster, shelf, one, tmp_path):
     assert len(many) == 7 and many.search("zebu", top=1)[0].title == "told" and sum(v.frames for v in many.videos) == len(rows(many, "frames"))
 
 
-def test_a_video_that_brings_down_its_workers_is_set_aside(cluster, shelf, tmp_path):
+def test_a_video_that_brings_down_its_workers_is_set_aside(add, shelf, tmp_path):
     make_clip(tmp_path / "crash.mp4", [("red", 4)])
-    r = vfr("add", tmp_path / "lib", tmp_path / "crash.mp4", shelf / "film 0.mp4", "--ray", cluster.address)
-    assert r.returncode == 0 and "1 video added, 1 skipped" in r.stdout and "crash.mp4: brought down its worker 3 times" in r.stdout, r
+    said = add(tmp_path / "lib", tmp_path / "crash.mp4", shelf / "film 0.mp4")
+    assert "1 video added, 1 skipped" in said and "crash.mp4: brought down its worker 3 times" in said, said
     assert_no_orphans(Library(tmp_path / "lib"))
 
 
-def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
+def test_links_are_downloaded_two_at_a_time(add, tmp_path):
     for k in range(5): make_clip(tmp_path / f"{k}.mp4", [(("red", "blue", "green", "white", "black")[k], 3)])
     running, most, prepared, change = set(), 0, set(), threading.Condition()
     with PracticeServer(tmp_path) as server:
@@ -155,53 +171,50 @@ def test_links_are_downloaded_two_at_a_time(cluster, shelf, tmp_path):
             with change: running.discard(me)   # before the answer: whoever has it goes on to the next link at once
             return serve(handler, body)
         server._serve = counted
-        r = vfr("add", tmp_path / "lib", *(server.url(f"{k}.mp4") for k in range(5)), "--ray", cluster.address)
-        assert r.returncode == 0 and "5 videos added" in r.stdout, r
+        said = add(tmp_path / "lib", *(server.url(f"{k}.mp4") for k in range(5)))
+        assert "5 videos added" in said, said
         asked = len(server.log)
-        again = vfr("add", tmp_path / "lib", server.url("0.mp4"), server.url("1.mp4"), "--ray", cluster.address)
-        assert again.stdout.count("is there already") == 2 and len(server.log) == asked, again
+        again = add(tmp_path / "lib", server.url("0.mp4"), server.url("1.mp4"))
+        assert again.count("is there already") == 2 and len(server.log) == asked, again
     assert most == 2
     assert {v.link.rpartition("/")[2] for v in Library(tmp_path / "lib").videos} == {f"{k}.mp4" for k in range(5)}
 
 
-def test_storage_that_is_not_a_folder(cluster, shelf, one, tmp_path):
-    r = vfr("add", f"file://{tmp_path}/lib", *(f"file://{shelf}/film {k}.mp4".replace(" ", "%20") for k in range(4)), f"file://{tmp_path}/gone.mp4", "--every", "0.5", "--ray", cluster.address)
-    assert r.returncode == 0 and "4 videos added, 1 skipped" in r.stdout and "gone.mp4 cannot be read" in r.stdout, r
+def test_storage_that_is_not_a_folder(add, shelf, one, tmp_path):
+    said = add(f"file://{tmp_path}/lib", *(f"file://{shelf}/film {k}.mp4".replace(" ", "%20") for k in range(4)), f"file://{tmp_path}/gone.mp4", every=1)
+    assert "4 videos added, 1 skipped" in said and "gone.mp4 cannot be read" in said, said
     there, here = (sorted((r["video"][:32], r["time"]) for r in rows(l, "frames")) for l in (Library(f"file://{tmp_path}/lib"), one))
     assert there == here
 
 
 @pytest.mark.skipif(not can_hide(), reason="this system does not let us give a node its own view of the disk")
-def test_what_one_machine_does_not_see(cluster, shelf, private, tmp_path):
-    r = vfr("add", private / "lib", shelf, "--ray", cluster.address)
-    assert r.returncode == 2 and "does not see the library" in r.stderr and "lies on a disk of this machine alone" in r.stderr and r.stderr.count("\n") == 1, r
+def test_what_one_machine_does_not_see(add, shelf, private, tmp_path):
+    said = refusal(add, private / "lib", shelf)
+    assert "does not see the library" in said and "lies on a disk of this machine alone" in said, said
     save_encoder(toy_encoder(), private / "toy")
-    r = vfr("add", tmp_path / "lib", shelf, "--encoder", private / "toy", "--ray", cluster.address)
-    assert r.returncode == 2 and "cannot load the encoder" in r.stderr and str(private / "toy") in r.stderr and r.stderr.count("\n") == 1, r
+    said = refusal(add, tmp_path / "lib", shelf, encoder=private / "toy")
+    assert "cannot load the encoder" in said and str(private / "toy") in said, said
     shutil.copy(shelf / "film 0.mp4", private / "film.mp4")
-    r = vfr("add", tmp_path / "lib2", private / "film.mp4", "--ray", cluster.address)
-    assert r.returncode == 2 and f"cannot read {private / 'film.mp4'}" in r.stderr and "same path" in r.stderr and r.stderr.count("\n") == 1, r
+    said = refusal(add, tmp_path / "lib2", private / "film.mp4")
+    assert f"cannot read {private / 'film.mp4'}" in said and "same path" in said, said
     assert not list(private.glob("lib/.seen*")) and len(Library(tmp_path / "lib2")) == 0
 
 
-def test_two_coordinators(cluster, shelf, tmp_path):
-    library = Library(tmp_path / "lib")
+def test_two_coordinators(add, cluster, shelf, tmp_path):
+    library, remote = Library(tmp_path / "lib"), Library(f"file://{tmp_path}/remote")
     with library.writer.writing():
         r = vfr("add", library.path, shelf, "--no-wait", "--ray", cluster.address)
         assert r.returncode == 2 and "another process is writing" in r.stderr, r
-    remote = Library(f"file://{tmp_path}/remote")
-    with remote.writer.writing():
-        r = vfr("add", remote.path, shelf, "--no-wait", "--ray", cluster.address)
-        assert r.returncode == 2 and "another process is writing" in r.stderr, r
+    with remote.writer.writing(): assert "another process is writing" in refusal(add, remote.path, shelf, wait=False)
 
 
-def test_another_version(cluster, shelf, tmp_path):
+def test_another_version(add, cluster, shelf, tmp_path):
     "The cluster says that it runs another Ray, as one that was installed at another time would."
-    change = ("import json, sys; from ray._raylet import GcsClient\nc = GcsClient(address=sys.argv[1])\nabout = json.loads(c.internal_kv_get(b'CLUSTER_METADATA', b'cluster'))\n"
-              "about.update(ray_version=sys.argv[2], python_version=sys.argv[3])\nc.internal_kv_put(b'CLUSTER_METADATA', json.dumps(about).encode(), True, b'cluster')")
+    from ray._raylet import GcsClient
+    store, place = GcsClient(address=cluster.address), (b"CLUSTER_METADATA", b"cluster")
     def pretend(ray, python):
-        r = command(sys.executable, "-c", change, cluster.address, ray, python, env=environment)
-        assert r.returncode == 0, r
+        about = json.loads(store.internal_kv_get(*place)) | dict(ray_version=ray, python_version=python)
+        store.internal_kv_put(place[0], json.dumps(about).encode(), True, place[1])
     mine = ".".join(map(str, sys.version_info[:3]))
     pretend("2.9.3", "3.8.1")
     try: r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
@@ -209,7 +222,7 @@ def test_another_version(cluster, shelf, tmp_path):
     assert r.returncode == 2 and "runs Ray 2.9.3 on Python 3.8.1" in r.stderr and f"on Python {mine}" in r.stderr and r.stderr.count("\n") == 1, r
 
 
-def test_the_coordinator_is_killed(cluster, shelf, one, tmp_path):
+def test_the_coordinator_is_killed(add, cluster, shelf, one, tmp_path):
     p = popen([sharing, tmp_path / "lib", shelf, cluster.address], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
     try:
         for _ in range(3): assert p.stdout.readline(), "it ended before it could be killed"
@@ -218,8 +231,8 @@ def test_the_coordinator_is_killed(cluster, shelf, one, tmp_path):
     library = Library(tmp_path / "lib", create=False)
     before = {v.id for v in library.videos}
     assert len(before) < 4 and (not before or library.frames.load() is not None)   # it opens, and holds whole videos alone
-    r = vfr("add", tmp_path / "lib", shelf, "--ray", cluster.address)
-    assert r.returncode == 0 and f"{4 - len(before)} video" in r.stdout and r.stdout.count("is there already") == len(before), r
+    said = add(tmp_path / "lib", shelf)
+    assert f"{4 - len(before)} video" in said and said.count("is there already") == len(before), said
     assert_same(one, Library(tmp_path / "lib"))
     assert_no_orphans(library)
 
@@ -234,10 +247,17 @@ def test_addresses_that_lead_nowhere(shelf, tmp_path, address, said):
     assert not (tmp_path / "lib").exists()
 
 
+def test_what_is_not_there_is_told_before_ray_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("vfr_lib.library.cluster.joined", lambda cluster: pytest.fail("Ray was started"))
+    library, gone = Library(tmp_path / "lib"), [tmp_path / "gone.mp4", tmp_path / "too.mp4"]
+    with pytest.raises(VfrError, match="gone.mp4 does not exist"): library.add(gone[0], cluster=Cluster())
+    assert [(g, w) for g, w in library.add(*gone, cluster=Cluster()).skipped] == [(str(g), f"{g} does not exist: check the path") for g in gone]
+
+
 def test_on_this_machine(shelf, one, tmp_path):
     "Ray is started and ended by the command, and nothing of it is left."
     with tempfile.TemporaryDirectory(prefix="ray-") as place:   # a short name, for sockets
-        r = command(bin / "vfr", "add", tmp_path / "lib", shelf, "--every", "0.5", "--ray", env={**environment, "TMPDIR": place})
+        r = command(bin / "vfr", "add", tmp_path / "lib", shelf, "--every", "1", "--ray", env={**environment, "TMPDIR": place})
         assert not list(Path(place).glob("vfr-*")) and place not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert r.returncode == 0 and "4 videos added" in r.stdout and r.stderr == "", r
     assert_same(one, Library(tmp_path / "lib"))
@@ -245,7 +265,7 @@ def test_on_this_machine(shelf, one, tmp_path):
 
 def test_a_worker_and_then_a_node_are_killed(cluster, shelf, tmp_path):
     "SIGKILL to a worker in the middle, then to everything of a third node: the library becomes complete, nothing is doubled, no fragment is left over."
-    slow, one, rng = tmp_path / "slow", Library(tmp_path / "one", every=0.5), random.Random()
+    slow, one, rng = tmp_path / "slow", Library(tmp_path / "one", every=1), random.Random()
     shutil.copytree(shelf, slow)
     one.add(slow)
     third = cluster.add()

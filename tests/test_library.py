@@ -3,7 +3,7 @@ import os, random, shutil, signal, subprocess, sys, threading, time
 
 import numpy as np
 import pytest
-from forks import popen
+from forks import forked, popen
 from helpers import ROUNDS, bin, four_films, fresh_cache
 
 from vfr_lib.core import VfrError
@@ -17,7 +17,7 @@ def shelf(tmp_path_factory):
 
 
 def adding(lib, shelf, cache):
-    return popen([bin / "vfr", "add", lib, shelf, "--every", "0.5"], env={**os.environ, "VFR_CACHE": str(cache)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return popen([bin / "vfr", "add", lib, shelf, "--every", "1"], env={**os.environ, "VFR_CACHE": str(cache)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def until_one_more(process, lib):
@@ -90,14 +90,15 @@ library = Library(sys.argv[1])
 for k in range(3):
     with library.lock.hold():
         with open(sys.argv[2], "a") as f: f.write(f"in {sys.argv[3]}\\n")
-        time.sleep(0.2)
+        time.sleep(0.05)
         with open(sys.argv[2], "a") as f: f.write(f"out {sys.argv[3]}\\n")
 """
 
 
 def test_of_many_writers_on_a_storage_one_is_in_at_a_time(tmp_path):
-    log = tmp_path / "log"
-    writers = [subprocess.Popen([sys.executable, "-c", TURNS, f"file://{tmp_path}/lib", str(log), str(k)], stderr=subprocess.PIPE, text=True) for k in range(5)]
+    log, program = tmp_path / "log", tmp_path / "turns.py"
+    program.write_text(TURNS)
+    writers = [popen([program, f"file://{tmp_path}/lib", log, k], stderr=subprocess.PIPE) for k in range(5)]
     for w in writers: said = w.communicate(timeout=120)[1]; assert w.returncode == 0, said
     words = [line.split() for line in log.read_text().splitlines()]
     assert len(words) == 5 * 3 * 2
@@ -211,7 +212,8 @@ def test_read_only_library_is_read(shelf, tmp_path):
 
 def test_the_shell(shelf, tmp_path, vfr):
     lib = tmp_path / "my videos"
-    assert vfr("search", lib, "a cat").returncode == 2
+    assert vfr("search", lib, "a cat").returncode == 2   # as a user starts it
+    vfr = lambda *args: forked(bin / "vfr", *args)
     r = vfr("add", lib, shelf / "film 0.mp4", shelf / "film 1.mp4", shelf / "gone.mp4")
     assert r.returncode == 0 and "2 videos added, 1 skipped" in r.stdout and "does not exist" in r.stdout, r
     assert vfr("videos", lib).stdout.count("film") == 4   # titles and paths

@@ -56,6 +56,20 @@ def test_killed_and_resumed_gives_the_same_weights(world):
     assert not [f for f in out.iterdir() if f.name.startswith(".") and f.is_dir()], "a half-written encoder was left behind"
 
 
+def test_bf16_false_is_float32_in_dev_scores_too(world, monkeypatch):
+    from vfr_lib.encoders import base, dual
+    from vfr_lib.train import loop
+    from vfr_lib.train.datasets import flickr8k
+    monkeypatch.setattr(dual, "gains_by_bf16", lambda device: True)   # whatever a noisy measure says
+    model, dev = toy_encoder(words), flickr8k(world / "tiny", "dev")
+    pictures = [base.open_image(i.path) for i in dev.items]
+    exact, rounded = (loop._dev_vectors(model, dev, loop.TrainConfig(bf16=b), loop.ProcessGroup())[0] for b in (False, True))
+    by_itself = model.encode_images(pictures)
+    assert model.bf16 is None and (by_itself == rounded).all() and (exact != rounded).any()
+    model.bf16 = False
+    assert (model.encode_images(pictures) == exact).all()
+
+
 def test_full_disk_keeps_the_old_encoder(world):
     out = world / "full"
     first = forked(*arguments(world, out, given=["cached=true", "epochs=1"]), env=environment)

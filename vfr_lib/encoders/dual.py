@@ -128,6 +128,8 @@ def pad_tokens(rows: list[list[int]], # token ids of each sentence
 # %% ../../nbs/encoders/22_dual.ipynb #79602c10
 class DualEncoder(nn.Module, Encoder):
     "Image and text encoder with their heads; made by `load_encoder` or `build_encoder`."
+    bf16: bool | None = None   # whether pictures are encoded in bfloat16; None: where the device gains by it
+
     def __init__(self, config: EncoderConfig,
                  tokenizer: Tokenizer,
                  name: str = "unnamed", # how results refer to this model
@@ -160,7 +162,8 @@ class DualEncoder(nn.Module, Encoder):
     @torch.inference_mode()
     def _images(self, images: list) -> torch.Tensor:
         pixels = to_pixels(images, self.config).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=gains_by_bf16(self.device)):
+        bf16 = gains_by_bf16(self.device) if self.bf16 is None else self.bf16
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             rows = [self.image_head(self.image(as_input(p, self.config))) for p in self.views(pixels)]
         return sum(unit(v.float().cpu()) for v in rows)
 

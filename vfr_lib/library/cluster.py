@@ -118,9 +118,9 @@ def _ray() -> ModuleType:
     os.environ.setdefault("RAY_DATA_AUTOSCALING_REQUEST_EXPIRE_TIME_S", "40")
     grammar = "rfc3987_syntax"   # see `_quick_start`
     unwanted = grammar not in sys.modules and sys.modules.setdefault(grammar, None) is None
-    try: import ray, ray.data, lance, lance_ray.fragment
+    try: import ray, ray.data, lance
     except ImportError as e:
-        raise VfrError(f"--ray needs Ray and lance-ray ({e}): pip install \"vfr_lib[scale]\"", "install") from None
+        raise VfrError(f"--ray needs Ray and pylance ({e}): pip install \"vfr_lib[scale]\"", "install") from None
     finally:
         if unwanted: del sys.modules[grammar]
     for name in ("ray", "ray.data"): logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -303,7 +303,7 @@ def _versions() -> dict[str, str]:
     def of(name: str):
         try: return version(name)
         except PackageNotFoundError: return "none"
-    return {name: of(name) for name in ("vfr_lib", "pylance", "lance-ray")}
+    return {name: of(name) for name in ("vfr_lib", "pylance")}
 
 def _encoder_problem(folder: str, digest: str) -> str | None:
     "Why this machine cannot use the encoder, or None."
@@ -484,9 +484,11 @@ def _tasks(task: _Task, job: _Job) -> Iterator[_Task]:
         parts[-1].append(piece); n += len(task.plan.samples(piece))
     for number, pieces in enumerate(parts): yield replace(task, pieces=tuple(pieces), number=number, of=len(parts))
 
+def _missing(path: str) -> str: return f"{path} does not exist: check the path"
+
 def _identified(task: _Task, path: str, job: _Job) -> _Task:
     "The task with digest and plan; VfrError of kind `known` where the library has it."
-    if not os.path.exists(path): raise VfrError(f"{path} does not exist: check the path")
+    if not os.path.exists(path): raise VfrError(_missing(path))
     info = probe(path)
     id = file_digest(path)[:32]
     if id in job.known: raise VfrError(id, "known")
@@ -631,9 +633,8 @@ def _written(chunk: _Chunk, job: _Job) -> _Written:
 
 def _fragment(job: _Job, table: str, rows: "pyarrow.Table") -> list:
     "Descriptions of what was written of rows of a table."
-    from lance_ray.fragment import write_fragment
-    with store_errors(job.tables):
-        return [f for f, _ in write_fragment([rows], _uri(job.tables, table), schema=rows.schema)]
+    from lance.fragment import write_fragments
+    with store_errors(job.tables): return write_fragments(rows, _uri(job.tables, table))
 
 def _uri(library: str | Path, table: str) -> str: return f"{str(library).rstrip('/')}/{table}.lance"
 
@@ -816,6 +817,7 @@ class RayExecutor:
         with ingest.writer.writing(wait, stop):
             items = [i for given in videos for i in _expanded(ingest, given, report, stop)]
             tasks = _new_tasks(ingest, items, report)
+            if not cluster.address: tasks = _there(tasks, report, alone=len(videos) == len(items) == 1)
             if not tasks: return report
             with joined(cluster) as ray:
                 if cluster.address: check_machines(ray, ingest, [t.given for t in tasks if not t.link])
@@ -850,6 +852,14 @@ def _new_tasks(ingest: Ingest,
     "A task for each video but those whose link is known: these are told to the report."
     return [_Task(k, *_resolved(given, title)) for k, (given, title) in enumerate(dict(items).items())
             if not _linked(ingest, given, report)]
+
+def _there(tasks: list[_Task], report: Added,
+           alone: bool) -> list[_Task]: # nothing else was given
+    "The tasks whose files are there, which other machines need not be asked for; the report is told of the rest."
+    gone = [t for t in tasks if not t.link and not os.path.exists(t.given)]
+    report.skipped += [(t.given, _missing(t.given)) for t in gone]
+    if gone and alone: raise VfrError(_missing(gone[0].given))
+    return [t for t in tasks if t not in gone]
 
 def _resolved(given: str, title: str | None) -> tuple[str, str | None]:
     "(what the workers are to open, its title)"

@@ -118,9 +118,13 @@ def _backbone_outputs(model: DualEncoder, data: CaptionedImages, bf16: bool, bat
     back = torch.from_numpy(np.argsort(order))
     return torch.cat(images, 1).clone(), torch.cat(sentences)[back].clone()
 
-def _autocast(model: DualEncoder, on: bool | None) -> torch.autocast:
-    on = gains_by_bf16(model.device) if on is None else on
-    return torch.autocast(model.device.type, torch.bfloat16, enabled=on)
+@contextlib.contextmanager
+def _autocast(model: DualEncoder, on: bool | None) -> Iterator[None]:
+    "All of the model in bfloat16 or none of it, what it encodes by itself too."
+    before, model.bf16 = model.bf16, gains_by_bf16(model.device) if on is None else on
+    try:
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=model.bf16): yield
+    finally: model.bf16 = before
 
 # %% ../../nbs/train/77_loop.ipynb #4d721ed8
 def fit_heads(model: DualEncoder, # its heads and its temperature are trained in place
