@@ -56,6 +56,19 @@ def test_killed_and_resumed_gives_the_same_weights(world):
     assert not [f for f in out.iterdir() if f.name.startswith(".") and f.is_dir()], "a half-written encoder was left behind"
 
 
+def test_pictures_on_the_device_an_ensemble_and_rare_looks_at_dev(world):
+    given = [*settings, "epochs=4", "head_epochs=0", "resident=true", "dev_every=3",
+             f'ensemble=["{world / "toy"}"]', "ensemble_weight=0.5"]
+    result = run(*arguments(world, world / "followed", given=given))
+    assert result.returncode == 0, result.stderr
+    history = json.loads((world / "followed/history.json").read_text())
+    assert [h["epoch"] for h in history] == [3, 4] and all(0 < h["loss"] < 10 for h in history)
+    card = json.loads((world / "followed/last/config.json").read_text())["training"]
+    assert card["ensemble"] == ["toy"] and card["resident"]
+    result = run(*arguments(world, world / "nobody", given=[*settings, 'ensemble=["/nowhere"]']))
+    assert result.returncode and "nowhere" in result.stderr and "Traceback" not in result.stderr
+
+
 def test_bf16_false_is_float32_in_dev_scores_too(world, monkeypatch):
     from vfr_lib.encoders import base, dual
     from vfr_lib.train import loop
