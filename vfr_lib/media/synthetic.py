@@ -89,12 +89,13 @@ def make_clip(path: str | Path, # file to write; its suffix chooses the containe
 def brick_wall(colour: str | tuple, # a name or an (r, g, b)
                size: tuple[int, int] = (320, 180), # (width, height) in pixels
               ) -> np.ndarray:
-    "A wall of bricks, a picture to make clips of: RGB uint8 array (height, width, 3)."
+    "A painted wall of bricks, a picture to make clips of: RGB uint8 array (height, width, 3)."
     (w, h), colour = size, np.array(ImageColor.getrgb(colour) if isinstance(colour, str) else colour)
+    colour = 0.55 * colour + 70   # paint is paler than light
     brick, course = max(4, w // 8), max(3, h // 9)
     y, x = np.mgrid[:h, :w]
     row, along = y // course, x + y // course % 2 * (brick // 2)   # every other course is moved by half a brick
-    light = 0.85 + 0.15 * np.random.default_rng(0).random((h // course + 1, w // brick + 2))[row, along // brick]
+    light = 0.7 + 0.3 * np.random.default_rng(0).random((h // course + 1, w // brick + 2))[row, along // brick]
     joint = (y % course == 0) | (along % brick == 0)
     return np.where(joint[..., None], 200, colour * light[..., None]).astype(np.uint8)
 
