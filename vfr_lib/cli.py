@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'find', 'add', 'search', 'export', 'videos', 'index', 'remove', 'frames', 'sample', 'check', 'cache', 'bench',
-           'list_encoders', 'evaluate', 'train', 'calibrate', 'demo', 'main']
+           'list_encoders', 'evaluate', 'train', 'calibrate', 'demo', 'mcp', 'main']
 
 # %% ../nbs/90_cli.ipynb #5eadf5af
 import json, os, shlex, sys, time, warnings
@@ -688,6 +688,25 @@ def demo(alone: bool, args: tuple):
     """
     from vfr_lib.ui.demo import launch
     raise SystemExit(launch(alone, args))
+
+# %% ../nbs/90_cli.ipynb #911c5e2d
+@app.command()
+@click.argument("lib")
+@click.option("--level", default=0.02, show_default=True, metavar="P",
+              help="Above this p-value nothing counts as found.")
+@click.option("--encoder", metavar="NAME", help="The encoder that made the library, see 'vfr search'.")
+def mcp(lib: str, level: float, encoder: str | None):
+    """Answer agents about the library LIB: a server of the Model Context Protocol on standard input and output.
+
+    Its tools: search, moments, frame, transcript, films. None of them changes anything.
+    """
+    from vfr_lib.library.library import Library
+    from vfr_lib.ui.agents import serve
+    library = Library(lib, encoder, create=False)
+    if sys.stdin.isatty():
+        how = {"mcpServers": {"films": {"command": "vfr", "args": ["mcp", library.path]}}}
+        click.echo(f"waiting for an agent on standard input; agents are told of it like this:\n{json.dumps(how)}", err=True)
+    serve(library, level)
 
 # %% ../nbs/90_cli.ipynb #751cbe79
 def main(args: list | None = None):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..cache import file_digest
 from ..core import Frame, Moment, VfrError, hms, p_text, to_jpeg, unsaid
 from ..export.base import link_at, one_line
 from ..export.timelines import is_found, timecode_at
@@ -141,6 +142,10 @@ def _shown_at(path: str, time: float) -> Frame:
         if shown: return shown[0]
     raise VfrError(f"there is no picture at {hms(time, 3)}")
 
+def _is_there(row: dict) -> bool:
+    "Whether a film's file is still the one that was added."
+    return os.path.isfile(row["path"]) and file_digest(row["path"])[:32] == row["id"]
+
 def _kept_at(self: LibraryTools, row: dict, time: float) -> Frame:
     "The thumbnail of the sampled frame before a time."
     store, near = self.library.store, 2 * self.library.every
@@ -149,7 +154,7 @@ def _kept_at(self: LibraryTools, row: dict, time: float) -> Frame:
         kept = store.table("frames").search().where(near).select(["time", "thumb"]).limit(None).to_arrow().to_pylist()
     last = max(kept, key=lambda k: k["time"], default=None)
     picture = last and picture_of(last["thumb"])
-    if picture is None: raise VfrError(f"the file of {_title(row)!r} is gone, and no thumbnail is kept of {hms(time, 3)}")
+    if picture is None: raise VfrError(f"{_title(row)!r} is not where it was, and no thumbnail is kept of {hms(time, 3)}")
     return Frame(picture, last["time"])
 
 LibraryTools._kept_at = _kept_at
@@ -163,10 +168,10 @@ def _frame(self: LibraryTools, film: str, time: float) -> Answer:
     row = self._film(film)
     if not 0 <= time <= row["duration"]:
         raise VfrError(f"{_title(row)!r} lasts {row['duration']:.3f} seconds: there is nothing at {time}")
-    gone = not os.path.isfile(row["path"])
+    gone = not _is_there(row)
     shown = self._kept_at(row, time) if gone else _shown_at(row["path"], time)
     code = None if gone else timecode_at(probe(row["path"]), shown.time)
-    source = "the library's thumbnail, for the film's file is gone" if gone else "the film"
+    source = "the library's thumbnail, for the film is not where it was" if gone else "the film"
     text = f"{_title(row)} (id {_id(row)}) at {shown.time:.6f} s ({hms(shown.time, 3)}), from {source}"
     data = dict(text=text + f", timecode {code}" * bool(code), film=_title(row), id=_id(row), time=_seconds(shown.time),
                 timecode=code, link=link_at(row["link"], shown.time) if row["link"] else None, thumbnail=gone)
