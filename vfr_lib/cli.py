@@ -705,7 +705,7 @@ def mcp(lib: str, level: float, encoder: str | None):
     library = Library(lib, encoder, create=False)
     if sys.stdin.isatty():
         how = {"mcpServers": {"films": {"command": "vfr", "args": ["mcp", library.path]}}}
-        click.echo(f"waiting for an agent on standard input; agents are told of it like this:\n{json.dumps(how)}", err=True)
+        click.echo(f"waiting for an agent on standard input; agents are told of it so:\n{json.dumps(how)}", err=True)
     serve(library, level)
 
 # %% ../nbs/90_cli.ipynb #751cbe79
