@@ -441,6 +441,20 @@ def test_rates_that_vary_are_said(folder):
     assert len(said) == 1 and "not evenly" in said[0]
 
 
+def test_edits_of_a_library_begin_with_the_shot(tmp_path):
+    "A library looks at a frame every few seconds; what is for editors is read to the frame."
+    import opentimelineio as otio
+    from helpers import in_process
+    from vfr_lib.library.library import Library
+    Library(tmp_path / "films", every=2).add(sample_clip(tmp_path / "sample.mp4"))
+    r = in_process("export", tmp_path / "films", "a motorcycle", "--top", "1", "--to", tmp_path / "a.otio")
+    assert r.returncode == 0, r.stderr
+    clip, = otio.adapters.read_from_file(str(tmp_path / "a.otio")).find_clips()
+    assert (clip.source_range.start_time.to_seconds(), clip.source_range.duration.to_seconds()) == (15, 5)
+    r = in_process("search", tmp_path / "films", "a motorcycle", "--top", "1", "--edl", tmp_path / "a.edl")
+    assert "00:00:15:00 00:00:20:00" in (tmp_path / "a.edl").read_text(), r.stderr
+
+
 # other programs and published schemas
 
 @pytest.mark.parametrize("rate, begins", [("24000/1001", "01:00:00:00"), ("30000/1001", "00:00:58;00"), ("50", None)])

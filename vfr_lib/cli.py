@@ -321,7 +321,8 @@ def search(lib: str, query: str | None, only: tuple, own: str | None, as_json: b
     from vfr_lib.library.library import Library
     from vfr_lib.search.find import narrowed
     _check_out(options)
-    query, config = narrowed(_query(query, options), _config(options))
+    edits = any(options[name] for name in ("edl", "fcp7", "clips"))   # they begin and end with the shot itself
+    query, config = narrowed(_query(query, options), _config(options, **dict(exact=True) if edits else {}))
     library = Library(lib, own, create=False)
     moments = library.search(query, videos=list(only) or None, config=config)
     _say(moments, as_json, "this library", options["top"], config.searches("seen"))
@@ -353,7 +354,7 @@ def export(place: str, query: str | None, targets: tuple, force: bool, handles: 
     files = [check_target(t, force, [place]) for t in targets]
     if len({*files}) < len(files): raise VfrError("--to names the same file twice: leave one out")
     pictures = any(f.suffix.lower() in (".html", ".md") for f in files)
-    query, config = narrowed(_query(query, options), _config(options | dict(html=pictures or None)))
+    query, config = narrowed(_query(query, options), _config(options | dict(html=pictures or None), exact=True))
     moments = _anywhere(place, query, config, options["encoder"])
     _say(moments, False, "this library" if len({m.video for m in moments}) > 1 else place, options["top"],
          config.searches("seen"))
