@@ -20,7 +20,7 @@ def jump_link(m: Moment) -> str: # a moment of a path or a link
     "An address that opens a moment's film at its best frame, to the second."
     at = link_at(m.video, m.time)
     place = public_link(m.video) if is_link(m.video) else Path(os.path.abspath(m.video)).as_uri()
-    return at or f"{place}#t={int(m.time)}"
+    return re.sub(r"[\s<>]", lambda c: quote(c[0]), at or f"{place}#t={int(m.time)}")
 
 def _as_text(text: str) -> str:
     text = re.sub(r"([\\`*_\[\]{}<>#|~$&^=@!%:])", r"\\\1", one_line(text))
