@@ -17,6 +17,6 @@ setup(
     package_data={cfg["lib_path"]: ["embedded/*", "web/*"]},
     python_requires=">=" + cfg["min_python"],
     install_requires=cfg["requirements"].split(),
-    extras_require={extra: cfg[f"{extra}_requirements"].split() for extra in ("open_clip", "int8", "fast", "ocr", "speech", "scale", "dev")},
+    extras_require={extra: cfg[f"{extra}_requirements"].split() for extra in ("open_clip", "int8", "fast", "ocr", "speech", "agents", "scale", "dev")},
     entry_points={"console_scripts": cfg["console_scripts"].split()},
 )

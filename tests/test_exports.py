@@ -1,5 +1,5 @@
 "What is carried away is right to the frame, safe to open, and whole: the corners that the notebooks do not show."
-import csv, io, os, re, threading, warnings
+import csv, io, os, re, shutil, subprocess, threading, warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -341,6 +341,7 @@ def odd(walls, folder):
 def test_odd_names_in_timelines(odd, tmp_path):
     from xml.etree import ElementTree
     query = "a / \"b\" <c> " + "x" * 300
+    assert odd.export(tmp_path / "all.mlt", query).read_text().count("<entry") == 2
     for suffix, adapter in ((".otio", "otio_json"), (".xml", "fcp_xml"), (".edl", "cmx_3600")):
         path = odd.export(tmp_path / f"all{suffix}", query)
         back = clips_in(path.read_text(), adapter, **(dict(rate=30) if suffix == ".edl" else {}))
@@ -391,7 +392,7 @@ def test_what_is_there_stays(odd, walls, tmp_path):
 
 def test_exports_that_are_none(odd, tmp_path):
     gone = Moments([replace(odd[0], video=str(tmp_path / "gone.mp4"))])
-    for suffix in (".otio", ".fcpxml", ".edl", ".xml", ".markers.edl", ".markers.csv", ".vtt", ".mkv", ".kodi.edl", ".chapters.xml"):
+    for suffix in (".otio", ".fcpxml", ".mlt", ".edl", ".xml", ".markers.edl", ".markers.csv", ".vtt", ".mkv", ".kodi.edl", ".chapters.xml"):
         assert "does not exist" in refusal(gone.export, tmp_path / f"a{suffix}")
         assert "no moments" in refusal(Moments().export, tmp_path / f"a{suffix}")
     assert "an option 'handle'" in refusal(odd.export, tmp_path / "a.edl", handle=2)
@@ -402,11 +403,13 @@ def test_exports_that_are_none(odd, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_may_not_be_written(odd, tmp_path):
-    if os.geteuid() == 0: pytest.skip("root may write everywhere")
+def test_a_folder_that_may_not_be_written(odd, tmp_path, monkeypatch):
+    "Root may write everywhere: then the system's answer is played."
+    if os.geteuid() == 0: monkeypatch.setattr(os, "access", lambda path, mode, *a, **k: mode != os.W_OK)
     tmp_path.chmod(0o555)
     try:
-        for suffix in (".otio", ".md", ".mkv"): assert "may not write" in refusal(Moments(odd[:1]).export, tmp_path / f"a{suffix}")
+        for suffix in (".otio", ".mlt", ".md", ".mkv"): assert "may not write" in refusal(Moments(odd[:1]).export, tmp_path / f"a{suffix}")
+        assert os.listdir(tmp_path) == []
     finally: tmp_path.chmod(0o755)
 
 
@@ -438,6 +441,70 @@ def test_rates_that_vary_are_said(folder):
     vary = make_clip(folder / "vary.mp4", [("red", 2), ("blue", 2)], fps=25, size=(64, 36), retime=lambda t: t / 2 + t * t / 5)
     (_, said) = heard(to_edl, [Moment(str(vary), 1, 2, 1, .3)])
     assert len(said) == 1 and "not evenly" in said[0]
+
+
+def test_edits_of_a_library_begin_with_the_shot(tmp_path):
+    "A library looks at a frame every few seconds; what is for editors is read to the frame."
+    import opentimelineio as otio
+    from helpers import in_process
+    from vfr_lib.library.library import Library
+    Library(tmp_path / "films", every=2).add(sample_clip(tmp_path / "sample.mp4"))
+    r = in_process("export", tmp_path / "films", "a motorcycle", "--top", "1", "--to", tmp_path / "a.otio")
+    assert r.returncode == 0, r.stderr
+    clip, = otio.adapters.read_from_file(str(tmp_path / "a.otio")).find_clips()
+    assert (clip.source_range.start_time.to_seconds(), clip.source_range.duration.to_seconds()) == (15, 5)
+    r = in_process("search", tmp_path / "films", "a motorcycle", "--top", "1", "--edl", tmp_path / "a.edl")
+    assert "00:00:15:00 00:00:20:00" in (tmp_path / "a.edl").read_text(), r.stderr
+
+
+# other programs and published schemas
+
+@pytest.mark.parametrize("rate, begins", [("24000/1001", "01:00:00:00"), ("30000/1001", "00:00:58;00"), ("50", None)])
+def test_melt_plays_these_frames(rate, begins, odd, folder):
+    "MLT's own player renders the project: every frame that was asked for and no other, of films of any name."
+    if not shutil.which("melt"): pytest.skip("melt is not installed")
+    from fractions import Fraction
+    bars = lambda n: np.tile(np.array([255 * (n >> k & 1) for k in range(8)], np.uint8).repeat(8)[None, :, None], (36, 1, 3))
+    raw = make_clip(folder / "raw.mov", [(bars(n), 1 / Fraction(rate)) for n in range(70)], fps=Fraction(rate), size=(64, 36), camera=False)
+    film = folder / f"what? {Path(odd[0].video).stem} a:b.mov"
+    run_ffmpeg([*ffmpeg_input(raw), "-c", "copy", *(["-timecode", begins] if begins else []), film], raw)
+    spans, times = [(1, 2), (31, 58), (7, 30), (61, 67)], [*frame_times(film, 1e-3)]
+    project = Moments(Moment(str(film), times[a], times[b], times[a], .3, title=odd[0].title) for a, b in spans).export(folder / "all.mlt", "a / \"b\" <c>", force=True)
+    subprocess.run(["melt", "-silent", project, "-consumer", f"avformat:{folder}/all.mkv", "vcodec=ffv1", "an=1", "real_time=-1"], check=True, capture_output=True, timeout=60)
+    with av.open(str(folder / "all.mkv")) as c:
+        shown = [sum((f.to_ndarray(format="gray")[18, 8 * k + 4] > 128) << k for k in range(8)) for f in c.decode(video=0)]
+    assert shown == [n for a, b in spans for n in range(a, b)]
+
+
+SCHEMAS = {".mlt": "/usr/share/mlt-7/xml/mlt-xml.dtd", ".chapters.xml": "/usr/share/doc/mkvtoolnix/examples/matroskachapters.dtd",
+           ".fcpxml": os.path.join(os.environ.get("VFR_DATA", "/nowhere"), "dtd/FCPXMLv1_10.dtd")}   # where Debian's packages, and who has Final Cut Pro, have them
+
+@pytest.mark.parametrize("suffix", SCHEMAS)
+def test_published_schemas(suffix, odd, tmp_path):
+    if not shutil.which("xmllint") or not os.path.isfile(SCHEMAS[suffix]): pytest.skip(f"no xmllint, or no {os.path.basename(SCHEMAS[suffix])}")
+    mended = Path(SCHEMAS[suffix]).read_text().replace("<!ELEMENT properties property >", "<!ELEMENT properties (property | properties)* >")   # MLT's is no DTD there
+    (tmp_path / "its.dtd").write_text(mended)
+    path = Moments(odd[:1] if suffix == ".chapters.xml" else odd).export(tmp_path / f"all{suffix}", 'a / "b" <c>')
+    r = subprocess.run(["xmllint", "--noout", "--dtdvalid", tmp_path / "its.dtd", path], capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+
+
+def test_fcpxml_has_what_its_description_allows(odd, found, ntsc):
+    "Elements in their order and attributes of FCPXML 1.10, as far as they are used."
+    from xml.etree import ElementTree
+    allowed = {"fcpxml": ("resources library", "version"), "resources": ("(format|asset)*", ""), "format": ("", "id frameDuration width height"),
+               "asset": ("(media-rep)+", "id name start duration hasVideo format"), "media-rep": ("", "kind src"), "library": ("(event)*", ""), "event": ("(project)*", "name"),
+               "project": ("sequence", "name"), "sequence": ("spine", "format duration tcStart tcFormat"), "spine": ("(asset-clip)*", ""), "note": ("", ""),
+               "asset-clip": ("(note)?(conform-rate)?(marker)*", "ref format name offset start duration tcFormat"),
+               "conform-rate": ("", "scaleEnabled srcFrameRate"), "marker": ("", "start duration value note completed")}
+    root = ElementTree.fromstring(to_fcpxml(Moments([*odd, *found, Moment(str(ntsc), 0.5005, 1.001, .6, .3)])))
+    ids = {e.get("id") for e in root.iter() if e.get("id")}
+    for e in root.iter():
+        children, attributes = allowed[e.tag]
+        assert re.fullmatch(children.replace(" ", ""), "".join(c.tag for c in e)) and {*e.keys()} <= {*attributes.split()}, e.tag
+        assert {e.get("ref", "f1"), e.get("format", "f1")} <= ids and e.get("srcFrameRate", "25") in "23.98 24 25 29.97 30 50 59.94 60".split()
+        for k in ("start", "duration", "offset", "frameDuration"): assert re.fullmatch(r"\d+(/\d+)?s", e.get(k, "0s"))
+    assert [m.get("completed") for m in root.iter("marker")][:2] == [None, "0"]
 
 
 # a page

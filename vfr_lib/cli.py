@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'find', 'add', 'search', 'export', 'videos', 'index', 'remove', 'frames', 'sample', 'check', 'cache', 'bench',
-           'list_encoders', 'evaluate', 'train', 'calibrate', 'demo', 'main']
+           'list_encoders', 'evaluate', 'train', 'calibrate', 'demo', 'mcp', 'main']
 
 # %% ../nbs/90_cli.ipynb #5eadf5af
 import json, os, shlex, sys, time, warnings
@@ -321,7 +321,8 @@ def search(lib: str, query: str | None, only: tuple, own: str | None, as_json: b
     from vfr_lib.library.library import Library
     from vfr_lib.search.find import narrowed
     _check_out(options)
-    query, config = narrowed(_query(query, options), _config(options))
+    edits = any(options[name] for name in ("edl", "fcp7", "clips"))   # they begin and end with the shot itself
+    query, config = narrowed(_query(query, options), _config(options, **dict(exact=True) if edits else {}))
     library = Library(lib, own, create=False)
     moments = library.search(query, videos=list(only) or None, config=config)
     _say(moments, as_json, "this library", options["top"], config.searches("seen"))
@@ -340,32 +341,37 @@ def search(lib: str, query: str | None, only: tuple, own: str | None, as_json: b
 @click.option("--order", type=click.Choice(["rank", "time"]), default="rank", show_default=True,
               help="Best first, or film by film in order of time.")
 @click.option("--top", default=5, show_default=True, metavar="N", help="How many moments, at most.")
+@click.option("--video", "only", multiple=True, metavar="VIDEO",
+              help="Of a library: search only this one, its title, path, link or id; may be repeated.")
 @click.option("--level", default=0.05, show_default=True, metavar="P",
               help="Above this p-value nothing counts as found.")
 @click.option("--every", metavar="SECONDS", help="Of one video: look at one frame per this many seconds.  [default: 1]")
 @click.option("--encoder", metavar="NAME", help="'embedded', a folder, or a hub id.")
 @_evidence
 @_asked
-def export(place: str, query: str | None, targets: tuple, force: bool, handles: str, order: str, **options: object):
+def export(place: str, query: str | None, targets: tuple, only: tuple, force: bool, handles: str, order: str,
+           **options: object):
     "Write the moments of LIB or VIDEO that match QUERY for editors, players, spreadsheets and notes."
     from vfr_lib.export.by_suffix import check_target
     from vfr_lib.search.find import narrowed
     files = [check_target(t, force, [place]) for t in targets]
     if len({*files}) < len(files): raise VfrError("--to names the same file twice: leave one out")
     pictures = any(f.suffix.lower() in (".html", ".md") for f in files)
-    query, config = narrowed(_query(query, options), _config(options | dict(html=pictures or None)))
-    moments = _anywhere(place, query, config, options["encoder"])
+    query, config = narrowed(_query(query, options), _config(options | dict(html=pictures or None), exact=True))
+    moments = _anywhere(place, query, config, options["encoder"], only)
     _say(moments, False, "this library" if len({m.video for m in moments}) > 1 else place, options["top"],
          config.searches("seen"))
     for f in files if moments else ():
         moments.export(f, str(query), force, handles=_seconds(handles), order=order)
         click.echo(f"wrote {f}", err=True)
 
-def _anywhere(place: str, query: "str | Query", config: "SearchConfig", encoder: str | None):
+def _anywhere(place: str, query: "str | Query", config: "SearchConfig", encoder: str | None, only: tuple):
     "The moments of a library or of one video, whichever it is."
-    if not os.path.isdir(os.path.join(place, "videos.lance")): return _found(place, query, config)
-    from vfr_lib.library.library import Library
-    return Library(place, encoder, create=False).search(query, config=config)
+    if os.path.isdir(os.path.join(place, "videos.lance")):
+        from vfr_lib.library.library import Library
+        return Library(place, encoder, create=False).search(query, videos=list(only) or None, config=config)
+    if only: raise VfrError(f"--video is for a library, and {place} is none: leave it out")
+    return _found(place, query, config)
 
 # %% ../nbs/90_cli.ipynb #02b237a5
 @app.command()
@@ -689,12 +695,35 @@ def demo(alone: bool, args: tuple):
     from vfr_lib.ui.demo import launch
     raise SystemExit(launch(alone, args))
 
+# %% ../nbs/90_cli.ipynb #911c5e2d
+@app.command()
+@click.argument("lib")
+@click.option("--level", default=0.02, show_default=True, metavar="P",
+              help="Above this p-value nothing counts as found.")
+@click.option("--encoder", metavar="NAME", help="The encoder that made the library, see 'vfr search'.")
+def mcp(lib: str, level: float, encoder: str | None):
+    """Answer agents about the library LIB: a server of the Model Context Protocol on standard input and output.
+
+    Its tools: search, moments, frame, transcript, films. None of them changes anything.
+    """
+    from vfr_lib.library.library import Library
+    from vfr_lib.ui.agents import serve
+    library = Library(lib, encoder, create=False)
+    if sys.stdin.isatty():
+        how = {"mcpServers": {"films": {"command": "vfr", "args": ["mcp", library.path]}}}
+        click.echo(f"waiting for an agent on standard input; agents are told of it so:\n{json.dumps(how)}", err=True)
+    serve(library, level)
+
 # %% ../nbs/90_cli.ipynb #751cbe79
 def main(args: list | None = None):
     "Entry point of the `vfr` command; returns the exit status."
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", VfrWarning)
-    warnings.showwarning = lambda message, *a, **k: click.echo(f"note: {message}", err=True)
+    said = set()   # a note that holds for several files is made once
+    def note(message: Warning, *a: object, **k: object):
+        if str(message) not in said: click.echo(f"note: {message}", err=True)
+        said.add(str(message))
+    warnings.showwarning = note
     if not sys.stderr.isatty(): os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(_Edge, streams)

@@ -50,14 +50,14 @@ warn.listeners = []   # functions of a message that say whether it was theirs
 
 # %% ../nbs/00_core.ipynb #unsaid01
 @contextmanager
-def unsaid():
-    "What this thread would `warn` about is not said, nor counted in `warn.spoken`."
+def unsaid() -> Iterator[list[str]]:
+    "What this thread would `warn` about is not said, nor counted in `warn.spoken`; yields the list of it."
     me, mine = threading.current_thread(), []
     def listener(message: str) -> bool:
         if threading.current_thread() is me: mine.append(message)
         return threading.current_thread() is me
     warn.listeners.append(listener)
-    try: yield
+    try: yield mine
     finally:
         warn.listeners.remove(listener)
         warn.spoken -= len(mine)

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = names_when_used(__name__, {
     "clips": "cut_clips Clip",
     "page": "to_html",
     "interchange": "to_otio to_fcpxml",
+    "mlt": "to_mlt",
     "markers": "to_resolve_markers to_premiere_markers Mark marks_of",
     "chapter_files": "to_ffmetadata to_vtt to_matroska_xml to_kodi to_matroska Chapter chapters_of",
     "notes": "to_notes jump_link",

@@ -24,6 +24,7 @@ formats = {   # suffix: (room of this package, its function of (moments, path, .
     ".txt": ("chapters", "to_chapters", "the lines that YouTube makes chapters of"),
     ".otio": ("interchange", "to_otio", "a timeline for editors, OpenTimelineIO"),
     ".fcpxml": ("interchange", "to_fcpxml", "a project in Final Cut Pro's XML"),
+    ".mlt": ("mlt", "to_mlt", "a project for Shotcut and melt, MLT's XML"),
     ".markers.edl": ("markers", "to_resolve_markers", "marks for DaVinci Resolve"),
     ".markers.csv": ("markers", "to_premiere_markers", "marks as Premiere names them"),
     ".edl": ("timelines", "to_edl", "an edit list, CMX 3600"),

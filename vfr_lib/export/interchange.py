@@ -66,8 +66,9 @@ def _asset_clip(spine: ElementTree.Element, clip: "otio.schema.Clip", ids: dict,
     ElementTree.SubElement(e, "note").text = mark.comment
     if own != rate: ElementTree.SubElement(e, "conform-rate", scaleEnabled="0", srcFrameRate=f"{float(own):.4g}")
     best = round(mark.marked_range.start_time.value)
+    todo = {} if mark.color == "GREEN" else {"completed": "0"}
     ElementTree.SubElement(e, "marker", start=_seconds(best, own), duration=_seconds(1, own), value=mark.name,
-                           note=mark.comment)
+                           note=mark.comment, **todo)
     return at + long
 
 def to_fcpxml(moments: list[Moment], # `Moments`, or a list of `Moment`

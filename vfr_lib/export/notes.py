@@ -20,9 +20,11 @@ def jump_link(m: Moment) -> str: # a moment of a path or a link
     "An address that opens a moment's film at its best frame, to the second."
     at = link_at(m.video, m.time)
     place = public_link(m.video) if is_link(m.video) else Path(os.path.abspath(m.video)).as_uri()
-    return at or f"{place}#t={int(m.time)}"
+    return re.sub(r"[\s<>]", lambda c: quote(c[0]), at or f"{place}#t={int(m.time)}")
 
-def _as_text(text: str) -> str: return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", one_line(text))
+def _as_text(text: str) -> str:
+    text = re.sub(r"([\\`*_\[\]{}<>#|~$&^=@!%:])", r"\\\1", one_line(text))
+    return re.sub(r"^(\d*)([-+.)])", r"\1\\\2", text)   # at its beginning it would make a list
 
 def _note(m: Moment, picture: str | None, level: float) -> str: # picture: its address
     "A moment as a paragraph under its picture, and its words as a quotation."
