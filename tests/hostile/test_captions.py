@@ -6,6 +6,7 @@ from helpers import in_process
 
 from vfr_lib.core import VfrError
 from vfr_lib.media.synthetic import make_clip
+from vfr_lib.media.transcript import read_transcript
 from vfr_lib.train.datasets import flickr8k, msrvtt, read_caption_table, read_karpathy, tiny_flickr8k, tiny_msrvtt
 from vfr_lib.train.localisation import footage_labels
 
@@ -84,3 +85,13 @@ def test_karpathys_file_of_others(tmp_path, images): refusal(read_karpathy, writ
 
 
 def test_karpathys_file_too_deep(tmp_path): refusal(read_karpathy, written(tmp_path / "dataset.json", '{"images":' + "[" * 10 ** 5))
+
+
+def test_line_endings_that_were_converted_twice(tmp_path):
+    "`\\r\\r\\n`: the number of a cue is no part of the one before."
+    cues = "1\n00:00:01,000 --> 00:00:02,000\na dog\n\n2\n00:00:03,000 --> 00:00:04,000\na cat\nsleeps\n"
+    assert [l.text for l in read_transcript(written(tmp_path / "a.srt", cues.replace("\n", "\r\r\n")))] == ["a dog", "a cat sleeps"]
+
+
+def test_captions_of_television(tmp_path):
+    assert "turn it into an .srt file" in refusal(read_transcript, written(tmp_path / "a.scc", "Scenarist_SCC V1.0\n\n00:00:01:00\t9420 9420 94ae 94ae\n"))
