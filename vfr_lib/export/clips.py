@@ -19,7 +19,7 @@ import numpy as np
 from ..core import Frame, Moment, VfrError, hms, home_path, opencv, warn, write_whole
 from .base import files_of, moment_name
 from .timelines import timecode_at
-from ..media.frames import (VideoInfo, clock_pieces, container_start, frame_at, frames_between,
+from ..media.frames import (VideoInfo, clock_pieces, container_start, frame_at, frame_rate, frames_between,
                                   open_container)
 
 # %% ../../nbs/export/55_clips.ipynb #f53e6f19
@@ -273,7 +273,7 @@ def _copy_packets(source: "av.container.InputContainer",
     if timecode: copies[video.index].metadata["timecode"] = timecode
     source.seek(max(0, math.floor((key - 1) / video.time_base)), stream=video)
     begun, over, reached, until = False, set(), key, key
-    usual = 1 / video.average_rate if video.average_rate else 0
+    usual = 1 / rate if (rate := frame_rate(video)) else 0
     for p in _timed(source.demux(streams), video):
         _check_stop(stop)
         if p.pts is None or p.dts is None or p.stream.index in over: continue

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..core import Moment, VfrError, hms, p_text, warn
 from .base import files_of, moment_name, one_line, write_text
-from ..media.frames import VideoInfo, open_container
+from ..media.frames import VideoInfo, frame_rate, open_container
 
 # %% ../../nbs/export/54_timelines.ipynb #69998694
 _rates = [Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30), Fraction(50),
@@ -99,7 +99,7 @@ def _in_order(moments: list[Moment], files: list[str], order: str) -> list[tuple
 def varies(file: str) -> bool:
     "Whether a file's frames do not follow each other at one rate, as far as its head and first frames tell."
     with open_container(file) as (_, stream):
-        usual, mean = stream.base_rate, stream.average_rate
+        usual, mean = stream.base_rate, frame_rate(stream)
     ratio = usual / mean if usual and mean else 1   # fields may be counted: twice the rate, and none that varies
     return abs(ratio - max(1, round(ratio))) > 2e-3
 

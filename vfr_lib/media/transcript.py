@@ -29,7 +29,8 @@ class Line:
 _boms = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"),
          (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _tables = ("cp1252", "cp1255", "cp1251", "cp1250", "iso8859_2", "cp1254", "cp1253", "cp1256", "cp1257", "koi8_r",
-           "cp932", "gb18030", "big5", "cp949", "euc_jp", "cp874", "mac_roman")   # the commoner first
+           "cp932", "gb18030", "big5", "cp949", "euc_jp", "cp874", "mac_roman", "cp850", "cp852", "cp866",
+           "koi8_u")   # the commoner first
 
 _alphabets = ("àâæçéèêëîïôœùûü", "äöüßé", "áéíñóúüïàèòç", "ãõáâàçéêíóôú", "àèéìòù", "åäöéüà", "æøåéöü", "áðéíóúýþæö",
               "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "äáčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîșțşţ", "čćđšž", "çğıöşüâîû",
@@ -50,6 +51,7 @@ def _odd_pair(a: str, b: str, table: str) -> int:
     script, kind = lambda c: unicodedata.name(c, "?").split()[0], unicodedata.category
     sign = [c for c in (a, b) if c >= "\x80" and (kind(c) in _signs or c in "†‡‰§¶•ﬁﬂ")]
     odd = bool(sign and (a.isalpha() or b.isalpha())) or "\x80" <= b < "\xa0" and b != "\x85"
+    odd += a.isalpha() and b in "‚„"   # they begin a quotation
     odd += a.islower() and b.isupper() or a in "ךםןףץ" and b.isalpha()   # these end a word
     odd += a.isalpha() and b.isalpha() and script(a) != script(b) and bool({script(a), script(b)} & _scripts)
     odd += kind(b) == "Mn" and not a.isalpha() and kind(a) != "Mn" or "ｦ" <= a <= "ﾟ" and "一" <= b < "\ua000"
@@ -78,7 +80,7 @@ def _guessed_table(data: bytes, path: str | Path | None) -> str:
     telling = [line[max(0, m.start() - 500):m.start() + 500] for line, m in lines if m]   # others read the same in all
     found = list(from_bytes(b"\n".join(telling)[:20_000], cp_isolation=list(_tables), threshold=0.4))
     best = max((m.coherence for m in found), default=0)   # how well it fits a language
-    likely = [m for m in found if (best < 0.3 or m.coherence > best - 0.05) and m.chaos < found[0].chaos + 0.1]
+    likely = [m for m in found if (best < 0.3 or m.coherence > best - 0.12) and m.chaos < found[0].chaos + 0.1]
     names = {name: str(m) for m in likely for name in m.could_be_from_charset if name in _tables}
     table = min(names, key=lambda name: (_oddities(names[name], name), _tables.index(name)), default="cp1252")
     if path and best < 0.3 and len(set(names.values())) != 1:
@@ -235,7 +237,7 @@ def read_transcript(path: str | Path, # .srt, .vtt, .ass or another format that 
     except (OSError, ValueError) as e:
         raise VfrError(f"{path} cannot be read: {getattr(e, 'strerror', None) or e}") from None
     text = data[:LARGEST].decode(_encoding(data[:LARGEST], path), "replace")
-    text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\0", "").replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
     if len(data) > LARGEST: text = text[:text.rfind("\n") + 1]
     cues, lost = _cues(path, text)
     lines = _lines(cues)
@@ -266,6 +268,8 @@ def _cues(path: Path, text: str) -> tuple[list, int]:
     if lost:
         raise VfrError(f"none of the {lost} cues of {path} can be read, their times are broken: "
                        "give an .srt or .vtt file")
+    if text.lstrip().startswith("Scenarist_SCC"):   # which pysubs2 takes for text with times
+        raise VfrError(f"{path} holds captions of television (.scc), which are not read here: turn it into an .srt file")
     if len(text) > LARGEST // 5:
         raise VfrError(f"{path} is too large for a caption file of its kind: turn it into an .srt file")
     import pysubs2

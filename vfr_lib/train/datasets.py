@@ -8,7 +8,7 @@ __all__ = ['CaptionedImage', 'CaptionedImages', 'read_token_file', 'read_caption
            'picture_hash', 'duplicates']
 
 # %% ../../nbs/train/70_datasets.ipynb #1e22e13b
-import csv, functools, hashlib, json, re
+import functools, hashlib, json, re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,13 +54,15 @@ class CaptionedImages:
 # %% ../../nbs/train/70_datasets.ipynb #a64103a8
 def read_token_file(path: str | Path) -> dict:
     "`file#n<TAB>caption` lines -> {file: [captions]}, in the file's order; VfrError with the number of an odd line."
-    out = {}
+    out, keys = {}, set()
     for n, line in enumerate(_lines(path), 1):
         if not line.strip(): continue
         key, tab, caption = line.partition("\t")
         name, hash_, _ = key.rpartition("#")
         if not (tab and hash_ and name and caption.strip()):
             raise VfrError(f"{path}, line {n}: expected 'file#number<TAB>caption', found {line[:80]!r}")
+        if key in keys: raise VfrError(f"{path}, line {n}: {key} is there twice: the file is damaged, or two in one")
+        keys.add(key)
         out.setdefault(name, []).append(caption.strip())
     return out
 
@@ -103,7 +105,7 @@ def read_caption_table(path: str | Path) -> dict:
     for n, line in enumerate(lines[1:], 2):
         if not line.strip(): continue
         cells = [c.strip() for c in line.split(mark, len(heads) - 1)]   # a caption may hold commas, quoted or not
-        if mark == "," and cells[-1].startswith('"'): cells[-1] = next(csv.reader([cells[-1]]))[0].strip()
+        if mark == ",": cells[-1] = _unquoted(cells[-1])
         if len(cells) == 2 and len(heads) == 3 and (lost := re.match(r"(\d+)\s+(\S.*)", cells[1])):
             _warn_once(f"{path}, line {n}: a {mark!r} is missing after the number {lost[1]}; "
                        f"read as the caption {lost[2][:40]!r}")
@@ -117,19 +119,27 @@ def read_caption_table(path: str | Path) -> dict:
 @functools.lru_cache(maxsize=256)
 def _warn_once(message: str): warn(message)
 
+def _unquoted(cell: str) -> str:
+    "What a cell says that is quoted as a whole; quotes inside of any other are its own."
+    whole = re.fullmatch(r'"((?:[^"]|"")*)"', cell)
+    return whole[1].replace('""', '"').strip() if whole else cell
+
 # %% ../../nbs/train/70_datasets.ipynb #2413ceca
 def read_karpathy(path: str | Path) -> tuple[dict, dict]:
     "Karpathy's `dataset_*.json` -> ({file: [captions]}, {split: [files]}) with splits train, dev, test."
     try: images = json.loads(_text(path))["images"]
-    except (ValueError, KeyError, TypeError) as e:
+    except (ValueError, KeyError, TypeError, RecursionError) as e:
         raise VfrError(f"{path} is not one of Karpathy's dataset files ({type(e).__name__}: {e})") from None
     captions, lists = {}, {"train": [], "dev": [], "test": []}
+    if not isinstance(images, list): raise VfrError(f"{path} is not one of Karpathy's dataset files: no images")
     for n, im in enumerate(images):
         try: name, where, sentences = im["filename"], im["split"], [s["raw"].strip() for s in im["sentences"]]
-        except (KeyError, TypeError) as e: raise VfrError(f"{path}, picture number {n}: has no {e}") from None
-        where = {"val": "dev", "restval": "train"}.get(where, where)
-        if where not in lists: raise VfrError(f"{path}, picture number {n}: unknown split {where!r}")
-        captions[name] = sentences; lists[where].append(name)
+        except (KeyError, TypeError, AttributeError) as e:
+            raise VfrError(f"{path}, picture number {n}: lacks filename, split or sentences ({e})") from None
+        if not isinstance(name, str): raise VfrError(f"{path}, picture number {n}: its name {name!r} is no text")
+        where = {"val": "dev", "restval": "train"}.get(str(where), where)
+        if str(where) not in lists: raise VfrError(f"{path}, picture number {n}: unknown split {where!r}")
+        captions[name] = [c for c in sentences if c]; lists[where].append(name)
     return captions, lists
 
 # %% ../../nbs/train/70_datasets.ipynb #4be14ae9
@@ -150,7 +160,8 @@ def _lists(root: Path, patterns: dict) -> dict | None: # {split: glob pattern}
     if not any(found.values()): return None
     if lost := [patterns[s] for s, p in found.items() if p is None]:
         raise VfrError(f"{root} has no {' and no '.join(lost)}, but other lists of the same split: unpack all three")
-    return {s: [n if "." in n else f"{n}.jpg" for n in _text(p).split()] for s, p in found.items()}
+    return {s: [n if "." in n else f"{n}.jpg" for line in _lines(p) if (n := line.strip())]
+            for s, p in found.items()}
 
 # %% ../../nbs/train/70_datasets.ipynb #24d869bf
 def _made_split(names: "set[str]") -> dict:
@@ -364,7 +375,9 @@ def _read_msrvtt_table(path: Path, columns: tuple = ("video_id", "sentence")) ->
         row = line.split(mark, len(heads) - 1)   # a sentence, the last column, may hold commas
         if len(row) != len(heads):
             raise VfrError(f"{path}, line {n}: expected {len(heads)} columns, found {len(row)}: {line[:80]!r}")
-        cells = {h: c.strip().removeprefix('"').removesuffix('"') for h, c in zip(heads, row)}
+        cells = {h: _unquoted(c.strip()) for h, c in zip(heads, row)}
+        if lost := [c for c in columns if not cells[c]]:
+            raise VfrError(f"{path}, line {n}: no {lost[0]} in {line[:80]!r}")
         out.setdefault(cells["video_id"].strip(), []).extend(cells[c].strip() for c in columns[1:])
     return out
 
@@ -381,8 +394,9 @@ def _read_msrvtt_json(root: Path, split: str) -> dict:
         try:
             about = json.loads(_text(f))
             videos |= {v["video_id"]: v["split"] for v in about["videos"]}
-            for s in about["sentences"]: captions.setdefault(s["video_id"], []).append(s["caption"].strip())
-        except (ValueError, KeyError, TypeError, AttributeError) as e:
+            for s in about["sentences"]:
+                if caption := s["caption"].strip(): captions.setdefault(s["video_id"], []).append(caption)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
             raise VfrError(f"{f} is not in MSR-VTT's format ({type(e).__name__}: {e})") from None
     wanted = [v for v, s in videos.items() if s == dict(dev="validate").get(split, split)]
     if split == "train-9k":

@@ -7,7 +7,7 @@ __all__ = ['photo_clip', 'seconds_off', 'localisation_scores', 'overlap', 'span_
            'evaluate_localisation', 'footage_labels', 'footage_presence', 'evaluate_footage']
 
 # %% ../../nbs/train/79_localisation.ipynb #50e9f662
-import json, tempfile
+import json, os, tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -278,19 +278,44 @@ def footage_labels(labels: str | Path # a JSON file beside the videos, or the fo
     place = Path(labels).expanduser()
     if place.is_dir(): place = place / "labels.json"
     try:
-        rows = json.loads(place.read_text("utf-8"))
+        rows = json.loads(place.read_bytes())   # in any of Unicode's encodings
         if not (isinstance(rows, list) and rows): raise ValueError("no list of labels")
         return [_label(row, place.parent) for row in rows]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise VfrError(f"{place} holds no labels that can be read ({type(e).__name__}: {e}): a list of objects with "
                        "video, query, spans (pairs of seconds) and perhaps maybe_also, absent and clip") from None
 
-def _label(given: dict, folder: Path) -> dict:
-    spans = [[float(start), float(end)] for start, end in given.get("spans", [])]
-    if not all(0 <= start < end for start, end in spans): raise ValueError(f"spans {spans} of {given['query']!r}")
-    if given.get("absent") and spans: raise ValueError(f"{given['query']!r} is absent, and has spans")
-    return dict(video=str(given["video"]), path=folder / str(given["video"]), query=str(given["query"]), spans=spans,
-                clip=given.get("clip"), maybe_also=given.get("maybe_also", []), absent=bool(given.get("absent")))
+# %% ../../nbs/train/79_localisation.ipynb #c77c9d50
+def _label(given: object, folder: Path) -> dict:
+    "A label, ready to be used; ValueError where it cannot be meant."
+    if not isinstance(given, dict): raise ValueError(f"{given!r:.40} is no object")
+    for name in ("query", "video"):
+        text = given.get(name)
+        if not (isinstance(text, str) and text.strip()): raise ValueError(f"the {name} of {given!r:.60} is no text")
+    query, also, absent = given["query"], given.get("maybe_also") or [], given.get("absent") or False
+    spans, clip = (given.get(name) or [] for name in ("spans", "clip"))
+    if not isinstance(also, list) or not all(isinstance(v, str) for v in also):
+        raise ValueError(f"maybe_also of {query!r} is no list of videos")
+    if not isinstance(absent, bool): raise ValueError(f"absent of {query!r} is {absent!r}, neither true nor false")
+    if not isinstance(spans, list): raise ValueError(f"spans of {query!r} are no list")
+    if absent and spans: raise ValueError(f"{query!r} is absent, and has spans")
+    also, video = [os.path.normpath(v) for v in also], os.path.normpath(given["video"])
+    return dict(video=video, path=folder / video, query=query, spans=[_span(s, query) for s in spans],
+                clip=_span(clip, query) if clip else None, maybe_also=also, absent=absent)
+
+def _span(given: object, query: str) -> list[float]:
+    number = lambda v: isinstance(v, (int, float)) and not isinstance(v, bool)
+    if not (isinstance(given, list) and len(given) == 2 and all(map(number, given)) and 0 <= given[0] < given[1] < 1e9):
+        raise ValueError(f"{given!r:.60} of {query!r} is no pair of seconds, a start and a later end")
+    return [float(v) for v in given]
+
+def _check_spans(labels: list[dict], end: float): # of one video, and its end in seconds
+    "VfrError where something should be seen behind the end."
+    for l in labels:
+        last = max((start for start, _ in l["spans"] + [l["clip"]] * bool(l["clip"])), default=0)
+        if last >= end > 0:
+            raise VfrError(f"{l['query']!r} should be seen at {last:g} s of {l['path']}, which ends at {end:.2f} s: "
+                           "write spans in seconds from the start of the file")
 
 # %% ../../nbs/train/79_localisation.ipynb #92a90990
 @dataclass
@@ -308,6 +333,7 @@ def _asked_of_all(labels: list[dict], encoder: "Encoder", every: float) -> list[
     if reference_set is None: raise VfrError(f"{encoder.name} has no reference set, so nothing says what is absent")
     for video, path in sorted({(l["video"], l["path"]) for l in labels}):
         frames = embed_frames(path, encoder, every)
+        _check_spans([l for l in labels if l["video"] == video], frames.end)
         cuts = shot_cuts(frames.vectors)
         for i, (label, curve) in enumerate(zip(labels, curves_of(frames, wanted, reference_set))):
             best = int(np.argmax(curve.calibrated_scores))
