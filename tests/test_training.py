@@ -12,7 +12,7 @@ settings = ["epochs=3", "batch_size=4", "head_epochs=2", "crop=48", "bf16=false"
 words = ("a", "wall", "everything", "is", "red", "green", "blue", "yellow", "white", "black", "pink", "brown")
 
 
-environment = {**os.environ, "PYTHONPATH": NARROW}
+environment = {**os.environ, "PYTHONPATH": NARROW, "OMP_NUM_THREADS": "1"}
 
 
 def run(*args, **kw): return command(*args, env=environment, **kw)
@@ -173,7 +173,8 @@ def test_the_teacher_is_part_of_the_loss(world, teacher):
     pixels = torch.randint(256, (8, 3, 48, 48), dtype=torch.uint8)
     texts = [list(it.captions) for it in train.items]
     config = TrainConfig(bf16=False)
-    both, more = BothHalves(model, config), lambda images: taught.loss(model, list(range(8)), 0, images)
+    both = BothHalves(model, config)
+    def more(rows, temperature): return taught.loss(model, list(range(8)), 0, rows[:, 0])
     plain = batch_gradients(both, pixels, texts, config).item()
     both.more = more
     with_teacher = batch_gradients(both, pixels, texts, config).item()
