@@ -1,5 +1,5 @@
 "What agents are told of a library: the SDK's own client asks `vfr mcp` over standard input and output."
-import base64, os, sys, time
+import base64, os, signal, subprocess, sys, time
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +149,17 @@ def test_a_film_that_is_gone_or_another(asked, library):
             after = asked("frame", film="sample", time=16)
             assert after.structured_content["thumbnail"] and not before["thumbnail"] and after.structured_content["time"] == 16 and len(after.content) == 2
     finally: path.with_suffix(".away").replace(path)
+
+
+def test_one_who_stops_it_need_not_wait(library):
+    "Also while an agent holds the other end of its input; what is no message is no answer."
+    with subprocess.Popen([bin / "vfr", "mcp", library.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        p.stdin.write('{"half\n{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n'); p.stdin.flush()
+        assert '"id":1' in p.stdout.readline()
+        p.send_signal(signal.SIGINT)
+        assert p.wait(60) == 1   # its input is open still
+        out, err = p.stdout.read(), p.stderr.read()
+    assert (p.returncode, out, err) == (1, "", "vfr: stopped\n")
 
 
 @pytest.mark.quick

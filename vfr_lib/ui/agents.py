@@ -6,7 +6,7 @@
 __all__ = ['MOST_BYTES', 'INSTRUCTIONS', 'Answer', 'small_jpeg', 'LibraryTools', 'server_of', 'serve']
 
 # %% ../../nbs/ui/66_agents.ipynb #agt00003
-import base64, functools, os, sys, threading
+import base64, functools, os, signal, sys, threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -282,9 +282,14 @@ def server_of(library: Library,
     return server
 
 # %% ../../nbs/ui/66_agents.ipynb #agt00035
+def _leave(*signal: object) -> None:
+    os.write(2, b"vfr: stopped\n")
+    os._exit(1)
+
 def serve(library: Library,
           level: float = 0.02) -> None: # above this p-value nothing counts as found
     "Answer an agent on standard input and output until it hangs up."
     server = server_of(library, level)
     library.encoder   # what is wrong with it is said now, and it is not waited for later
+    if threading.current_thread() is threading.main_thread(): signal.signal(signal.SIGINT, _leave)
     with redirect_stdout(sys.__stdout__): server.run("stdio")
