@@ -81,9 +81,11 @@ def _guessed_table(data: bytes, path: str | Path | None) -> str:
     found = list(from_bytes(b"\n".join(telling)[:20_000], cp_isolation=list(_tables), threshold=0.4))
     best = max((m.coherence for m in found), default=0)   # how well it fits a language
     likely = [m for m in found if (best < 0.3 or m.coherence > best - 0.12) and m.chaos < found[0].chaos + 0.1]
-    names = {name: str(m) for m in likely for name in m.could_be_from_charset if name in _tables}
-    table = min(names, key=lambda name: (_oddities(names[name], name), _tables.index(name)), default="cp1252")
-    if path and best < 0.3 and len(set(names.values())) != 1:
+    names = {name: m for m in likely for name in m.could_be_from_charset if name in _tables}
+    rank = lambda name: (_oddities(str(names[name]), name), names[name].chaos > found[0].chaos + 0.05,
+                         _tables.index(name))
+    table = min(names, key=rank, default="cp1252")
+    if path and best < 0.3 and len({str(m) for m in names.values()}) != 1:
         warn(f"{path} does not say how its letters are written, they are read as {table}: "
              "if they are wrong, save it as UTF-8")
     return table
