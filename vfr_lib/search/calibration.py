@@ -171,7 +171,7 @@ BLANK = 9.0   # the CSLS offset of a frame that shows nothing: no cosine comes h
 class ReferenceSet:
     "Sentences, and pictures where there are some, at large, as an encoder sees them."
     like = 0.7    # a sentence whose own picture is so much like a frame, by cosine, may be in the video
-    share = 0.75  # of the sentences count for p-values: those about such things as are seen, see `comparable`
+    share = 0.55  # of the sentences count for p-values: those about such things as are seen, see `comparable`
 
     def __init__(self, pictures: np.ndarray, # float (m, dim), L2-normalised; m may be 0
                  sentences: np.ndarray,      # float (k, dim), L2-normalised
