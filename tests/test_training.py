@@ -83,6 +83,17 @@ def test_bf16_false_is_float32_in_dev_scores_too(world, monkeypatch):
     assert (model.encode_images(pictures) == exact).all()
 
 
+def test_bf16_false_is_float32_in_the_ensemble_too(world, monkeypatch):
+    import torch
+    from vfr_lib.encoders import dual
+    from vfr_lib.train.config import TrainConfig
+    from vfr_lib.train.ensemble import Ensemble
+    monkeypatch.setattr(dual, "gains_by_bf16", lambda device: True)
+    pixels = torch.randint(256, (4, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    exact, rounded, measured = (Ensemble([world / "toy"], "cpu", TrainConfig(captions=1, bf16=b)).opinion(pixels, [["red"]] * 4)[0] for b in (False, True, None))
+    assert (measured == rounded).all() and (exact != rounded).any()
+
+
 def test_full_disk_keeps_the_old_encoder(world):
     out = world / "full"
     first = forked(*arguments(world, out, given=["cached=true", "epochs=1"]), env=environment)

@@ -27,6 +27,11 @@ class CaptionedImage:
     path: Path              # the file
     captions: tuple         # its sentences, as strings
 
+    def captions_in(self, order: list[int], # numbers of its captions
+                    k: int) -> list[str]:
+        "k of its captions in an order, from the start again where there are fewer."
+        return [self.captions[order[j % len(order)]] for j in range(k)]
+
 # %% ../../nbs/train/70_datasets.ipynb #61a684b6
 @dataclass
 class CaptionedImages:

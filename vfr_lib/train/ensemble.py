@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ..core import VfrError
-from ..encoders.dual import DualEncoder, as_input, gains_by_bf16
+from ..encoders.dual import DualEncoder, as_input, autocast
 from ..encoders.load import read_encoder
 from .config import TrainConfig
 
@@ -33,7 +33,7 @@ class Ensemble:
                ) -> list[torch.Tensor]: # for each column of captions (n, n), caption x picture
         "Logits of every caption for every picture, the mean over the encoders."
         columns = [[row[k] for row in texts] for k in range(self.config.captions)]
-        each = [_similarities(m, pixels, columns) for m in self.models]
+        each = [_similarities(m, pixels, columns, self.config.bf16) for m in self.models]
         return [torch.stack(parts).mean(0) for parts in zip(*each)]
 
     def loss(self,
@@ -50,9 +50,9 @@ class Ensemble:
         return self.config.ensemble_weight * total / (2 * len(opinion))
 
 # %% ../../nbs/train/72_ensemble.ipynb #85e023c6
-def _similarities(model: DualEncoder, pixels: torch.Tensor, columns: list) -> list[torch.Tensor]:
+def _similarities(model: DualEncoder, pixels: torch.Tensor, columns: list, bf16: bool | None) -> list[torch.Tensor]:
     "Cosines over the encoder's own temperature, caption x picture, of each column of captions."
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=gains_by_bf16(model.device)):
+    with autocast(model.device, bf16):
         v = F.normalize(model.image_head(model.image(as_input(pixels.to(model.device), model.config))).float(), dim=1)
         ts = [F.normalize(model.text_head(model.text(*model.tokens(c))).float(), dim=1) for c in columns]
     return [t @ v.T / model.log_temperature.exp().clamp(min=0.01) for t in ts]

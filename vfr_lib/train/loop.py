@@ -25,7 +25,7 @@ from ..cache import cache_folder, remove_inside
 from ..core import VfrError, renamed, warn, write_whole
 from ..encoders.base import encode_pairs, open_image
 from ..encoders.checks import EncoderConfig
-from ..encoders.dual import DualEncoder, activation_ranges, as_input, gains_by_bf16, to_pixels
+from ..encoders.dual import DualEncoder, activation_ranges, as_input, autocast, gains_by_bf16, to_pixels
 from ..encoders.load import save_encoder
 from .checkpoint import TrainingLog, TrainState, clear_unfinished, hide_bar, plot_history
 from .checkpoint import save_epoch, write_history
@@ -121,9 +121,9 @@ def _backbone_outputs(model: DualEncoder, data: CaptionedImages, bf16: bool, bat
 @contextlib.contextmanager
 def _autocast(model: DualEncoder, on: bool | None) -> Iterator[None]:
     "All of the model in bfloat16 or none of it, what it encodes by itself too."
-    before, model.bf16 = model.bf16, gains_by_bf16(model.device) if on is None else on
+    before, model.bf16 = model.bf16, on
     try:
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=model.bf16): yield
+        with autocast(model.device, on): yield
     finally: model.bf16 = before
 
 # %% ../../nbs/train/77_loop.ipynb #4d721ed8
@@ -221,8 +221,7 @@ class TrainingPictures(torch.utils.data.Dataset):
         with torch.random.fork_rng(devices=[]):
             seed_from(self.config.seed, self.epoch, i)
             order = torch.randperm(len(item.captions)).tolist()
-            texts = [item.captions[order[j % len(order)]] for j in range(k)]
-            return self.augment(to_pixels([picture], self.model_config)[0]), texts
+            return self.augment(to_pixels([picture], self.model_config)[0]), item.captions_in(order, k)
 
 # %% ../../nbs/train/77_loop.ipynb #aff9dc91
 def batches(n: int, # pictures

@@ -86,7 +86,7 @@ class ResidentPictures:
         n, k = len(self.data), self.config.captions
         self.crops, self.colours = random_crops(n, self.config, g), random_colours(n, g)
         order = torch.rand(n, max(len(it.captions) for it in self.data.items), generator=g)
-        self.texts = [[it.captions[j] for j in _first(row[:len(it.captions)].argsort().tolist(), k)]
+        self.texts = [it.captions_in(row[:len(it.captions)].argsort().tolist(), k)
                       for it, row in zip(self.data.items, order)]
 
     def batch(self, rows: list[int]) -> tuple[torch.Tensor, list]: # numbers of pictures in the split
@@ -95,8 +95,3 @@ class ResidentPictures:
         crops, *colours = (t[at].to(self.device) for t in (self.crops, *self.colours))
         pixels = self.pixels[self.rows[at].to(self.device)]
         return augment(pixels, self.config.crop, crops, colours), [self.texts[i] for i in rows]
-
-# %% ../../nbs/train/74_resident.ipynb #d034fa81
-def _first(order: list[int], k: int) -> list[int]:
-    "The first k numbers, from the start again where there are fewer."
-    return [order[j % len(order)] for j in range(k)]

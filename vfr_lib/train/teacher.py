@@ -16,7 +16,7 @@ from ..cache import cache_folder, file_digest, remove_inside
 from ..core import VfrError, pick_device, warn, write_whole
 from ..encoders.base import open_image
 from ..encoders.checks import EncoderConfig
-from ..encoders.dual import DualEncoder, as_input, gains_by_bf16, to_pixels
+from ..encoders.dual import DualEncoder, as_input, autocast, to_pixels
 from ..encoders.hub import classifier
 from .checkpoint import hide_bar
 from .config import TrainConfig
@@ -59,10 +59,10 @@ def _asked(net: torch.nn.Module, data: CaptionedImages, progress: bool, batch_si
     "Logits of each picture, float16 (n, classes)."
     config, rows = EncoderConfig(image_size=160), []
     device = pick_device()
-    net, bf16 = net.to(device), gains_by_bf16(device)
+    net = net.to(device)
     for i in tqdm(range(0, len(data), batch_size), disable=hide_bar(progress), desc="teacher"):
         pixels = to_pixels([open_image(it.path) for it in data.items[i:i + batch_size]], config)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with autocast(device):
             rows.append(net(as_input(pixels.to(device), config)).half().cpu())
     return torch.cat(rows).clone()
 
@@ -97,6 +97,5 @@ class Teacher:
     def _read(self, model: DualEncoder, classes: "Sequence[int]", step: int) -> torch.Tensor:
         "Vectors of names in one of the sentences, float (n, d)."
         prompt = PROMPTS[step // self.config.distil_every % len(PROMPTS)]
-        bf16 = gains_by_bf16(model.device) if self.config.bf16 is None else self.config.bf16
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
+        with autocast(model.device, self.config.bf16):
             return model.text_head(model.text(*model.tokens([prompt.format(self.names[i]) for i in classes]))).float()
