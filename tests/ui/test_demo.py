@@ -138,7 +138,7 @@ def test_a_server_that_stalls_is_cancelled(panel, site, videos):
     site.slow = 20
     def cancelled():
         panel.ask("a blue wall", site.url("stalls.mp4"))
-        expect(panel.box.locator(".vd-stages")).to_contain_text(f" kB of {(videos / 'stalls.mp4').stat().st_size / 1000:.0f}", timeout=30000)
+        expect(panel.box.locator(".vd-stages")).to_contain_text(f" kB of {(videos / 'stalls.mp4').stat().st_size / 1000:.1f} kB", timeout=30000)
         began = time.monotonic()
         panel.box.get_by_role("button", name="Cancel").click()
         expect(panel.box.get_by_role("note")).to_contain_text("Cancelled", timeout=20000)

@@ -91,7 +91,7 @@ def brick_wall(colour: str | tuple, # a name or an (r, g, b)
               ) -> np.ndarray:
     "A painted wall of bricks, a picture to make clips of: RGB uint8 array (height, width, 3)."
     (w, h), colour = size, np.array(ImageColor.getrgb(colour) if isinstance(colour, str) else colour)
-    colour = 0.55 * colour + 70   # paint is paler than light
+    colour = 0.64 * colour + 56   # paint is paler than light
     brick, course = max(4, w // 8), max(3, h // 9)
     y, x = np.mgrid[:h, :w]
     row, along = y // course, x + y // course % 2 * (brick // 2)   # every other course is moved by half a brick

@@ -18,7 +18,7 @@ import numpy as np
 from ..cache import cache_folder
 from ..core import VfrError, warn, write_whole
 from ..encoders.base import open_image
-from ..media.synthetic import make_clip
+from ..media.synthetic import brick_wall, make_clip
 
 # %% ../../nbs/train/70_datasets.ipynb #fd86dae0
 @dataclass(frozen=True)
@@ -414,13 +414,13 @@ def _read_msrvtt_json(root: Path, split: str) -> dict:
 # %% ../../nbs/train/70_datasets.ipynb #61b5a04b
 def tiny_msrvtt(root: str | Path, # folder to write to
                ) -> Path:
-    "Write a stand-in for MSR-VTT: one-second clips of one colour, two captions each, in the published layout."
+    "Write a stand-in for MSR-VTT: one-second clips of walls, two captions each, in the published layout."
     root = Path(root)
     (root / "videos").mkdir(parents=True, exist_ok=True)
     kinds = ["train", "train", "validate", "validate", "test", "test", "test", "test"]
     videos, sentences = [], []
     for i, (kind, (colour, rgb)) in enumerate(zip(kinds, _colours.items()), 7000):
-        make_clip(root / f"videos/video{i}.mp4", [(rgb, 1.)], fps=10, size=(64, 64))
+        make_clip(root / f"videos/video{i}.mp4", [(brick_wall(rgb, (64, 64)), 1.)], fps=10, size=(64, 64))
         videos.append(dict(video_id=f"video{i}", split=kind, category=0, url="", id=i))
         sentences += [dict(video_id=f"video{i}", caption=c, sen_id=k)
                       for k, c in enumerate((f"a {colour} wall", f"everything is {colour}"))]
